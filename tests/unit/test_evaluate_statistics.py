@@ -1,0 +1,115 @@
+"""What an evaluation may claim from its numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar
+
+from apprentice.evaluate.statistics import compare_paired, success_interval
+
+
+def outcomes(both: int, only_first: int, only_second: int, neither: int) -> tuple[list[bool], list[bool]]:
+    first = [True] * (both + only_first) + [False] * (only_second + neither)
+    second = [True] * both + [False] * only_first + [True] * only_second + [False] * neither
+    return first, second
+
+
+@given(trials=st.integers(1, 2000), data=st.data())
+def test_the_interval_of_a_rate_is_scipys_wilson_interval(trials, data):
+    successes = data.draw(st.integers(0, trials))
+    reference = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(success_interval(successes, trials), (reference.low, reference.high), atol=1e-9)
+
+
+def test_a_perfect_score_of_few_rollouts_is_not_certainty():
+    low, high = success_interval(10, 10)
+    assert low < 0.75
+    assert high == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2), (-1, 4)])
+def test_impossible_counts_are_refused(successes, trials):
+    with pytest.raises(ValueError, match="successes <= trials"):
+        success_interval(successes, trials)
+
+
+@pytest.mark.parametrize(("rate", "trials"), [(0.5, 100), (0.95, 100), (0.9, 400)])
+def test_the_interval_covers_the_true_rate_about_95_times_in_100(rate, trials):
+    counts = np.random.default_rng(0).binomial(trials, rate, size=2000)
+    ends = {int(count): success_interval(int(count), trials) for count in np.unique(counts)}
+    covered = np.mean([ends[int(count)][0] <= rate <= ends[int(count)][1] for count in counts])
+    assert 0.925 <= covered <= 0.985
+
+
+counts = st.tuples(*[st.integers(0, 60)] * 4).filter(lambda table: sum(table) > 0)
+
+
+@given(table=counts)
+def test_the_paired_test_is_statsmodels_exact_mcnemar(table):
+    both, only_first, only_second, neither = table
+    reference = mcnemar([[both, only_first], [only_second, neither]], exact=True).pvalue
+    result = compare_paired(*outcomes(*table))
+    assert result.p_value == pytest.approx(min(1.0, float(reference)), abs=1e-9)
+
+
+@given(table=counts)
+def test_swapping_the_policies_mirrors_the_comparison(table):
+    first, second = outcomes(*table)
+    forward, backward = compare_paired(first, second), compare_paired(second, first)
+    assert forward.difference == pytest.approx(-backward.difference)
+    np.testing.assert_allclose(forward.interval, [-backward.interval[1], -backward.interval[0]], atol=1e-12)
+    assert forward.interval[0] <= forward.difference <= forward.interval[1]
+    mirrored = {"first better": "second better", "second better": "first better", "undecided": "undecided"}
+    assert backward.verdict == mirrored[forward.verdict]
+
+
+@given(table=counts)
+def test_no_difference_is_called_that_the_test_or_the_interval_does_not_carry(table):
+    result = compare_paired(*outcomes(*table))
+    low, high = result.interval
+    if result.verdict != "undecided":
+        assert result.p_value < 0.05
+        assert low > 0 or high < 0
+
+
+def test_newcombes_published_example_is_reproduced():
+    # Newcombe 1998, Statistics in Medicine 17:2635-2650, method 10; the difference there is first minus second
+    low, high = compare_paired(*outcomes(36, 12, 2, 0)).interval
+    np.testing.assert_allclose((-high, -low), (0.0569, 0.3404), atol=1e-4)
+
+
+def test_a_small_gap_in_few_rollouts_stays_undecided_and_says_so():
+    result = compare_paired(*outcomes(80, 5, 9, 6))
+    assert result.verdict == "undecided"
+    assert "do not show a difference" in result.sentence()
+    assert "cannot rule out" in result.sentence()
+
+
+def test_a_clear_gap_is_named_with_its_interval():
+    result = compare_paired(*outcomes(60, 2, 30, 8))
+    assert result.verdict == "second better"
+    assert result.difference == pytest.approx(0.28)
+    assert result.sentence("A", "B").startswith("B succeeds more often than A")
+
+
+def test_the_paired_interval_covers_the_true_difference_about_95_times_in_100():
+    chances, trials = np.array([0.80, 0.04, 0.12, 0.04]), 200
+    tables = np.random.default_rng(1).multinomial(trials, chances, size=1500)
+    covered = 0
+    for table in tables:
+        low, high = compare_paired(*outcomes(*map(int, table))).interval
+        covered += low <= 0.08 <= high
+    assert 0.925 <= covered / len(tables) <= 0.985
+
+
+def test_equal_policies_are_called_different_at_most_5_times_in_100():
+    tables = np.random.default_rng(2).multinomial(200, [0.8, 0.07, 0.07, 0.06], size=1500)
+    called = sum(compare_paired(*outcomes(*map(int, table))).verdict != "undecided" for table in tables)
+    assert called / len(tables) <= 0.05
+
+
+def test_outcomes_of_different_length_are_refused():
+    with pytest.raises(ValueError, match="equally long"):
+        compare_paired([True], [True, False])
