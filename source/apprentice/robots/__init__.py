@@ -1,0 +1,1 @@
+"""Robots for Isaac Lab whose models come from Python packages: no cloud, no committed meshes."""

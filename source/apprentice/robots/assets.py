@@ -1,0 +1,193 @@
+"""The asset cache: turns robot models that ship inside wheels into USD files that every backend loads.
+
+A model is converted once, on this machine, without network. The file's folder is named after everything that shaped it,
+so a new wheel, a new converter or a new post-processing gives a new file and an old one is never served by mistake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from apprentice.errors import UserError
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+POST_PROCESSING = 1
+"""Version of `_post_process`. Raise it with every change there, or users keep their old files."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class UrdfModel:
+    """A robot model that some wheel ships."""
+
+    name: str
+    """Name of the converted file, without suffix."""
+    package: str
+    """Distribution that ships the model; also the ROS package name that its mesh paths use."""
+    root: str
+    """Folder of that ROS package inside the distribution."""
+    urdf: str
+    """The model, relative to `root`."""
+
+
+PANDA = UrdfModel(
+    name="panda",
+    package="example-robot-data",
+    root="cmeel.prefix/share/example-robot-data",
+    urdf="robots/panda_description/urdf/panda.urdf",
+)
+"""Franka Panda with its hand (Apache-2.0). Box fingertips, convex hulls elsewhere."""
+
+
+def cache_dir() -> Path:
+    """Folder of everything that Apprentice can make again: `APPRENTICE_CACHE`, or the platform's place for caches."""
+    if override := os.environ.get("APPRENTICE_CACHE"):
+        return Path(override).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "apprentice"
+
+
+def usd_path(model: UrdfModel) -> Path:
+    """USD file of `model`, converted now if this machine does not have it yet.
+
+    Safe to call from many processes at once: one converts, the others wait for it.
+
+    Raises:
+        UserError: If the package that ships the model is missing or incomplete, or the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    root, urdf = _locate(model)
+    folder = cache_dir() / "usd" / f"{model.name}-{_fingerprint(root, urdf, model.package)}"
+    usd = folder / f"{model.name}.usdc"
+    if usd.exists():
+        return usd
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not usd.exists():
+                _convert(model, root, urdf, folder)
+    except OSError as error:
+        raise UserError(
+            f"Expected to write the converted robot model to {folder.parent}, found: {error.strerror or error}. "
+            "Free the disk, or set APPRENTICE_CACHE to a folder that can be written."
+        ) from error
+    return usd
+
+
+def _locate(model: UrdfModel) -> tuple[Path, Path]:
+    """Folder of the ROS package, and the URDF in it."""
+    try:
+        root = Path(str(distribution(model.package).locate_file(model.root)))
+    except PackageNotFoundError as error:
+        raise UserError(
+            f"Expected the package {model.package} (it ships the {model.name} model), found that it is not installed: "
+            f"run `pip install {model.package}`."
+        ) from error
+    urdf = root / model.urdf
+    if not urdf.is_file():
+        raise UserError(
+            f"Expected {model.urdf} in {model.package} {version(model.package)}, found no such file: "
+            f"run `pip install --force-reinstall {model.package}`."
+        )
+    return root, urdf
+
+
+def _fingerprint(root: Path, urdf: Path, package: str) -> str:
+    """Hash of all that the converted file depends on."""
+    text = urdf.read_bytes()
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(f"{version('urdf-usd-converter')} {version('usd-exchange')} {POST_PROCESSING}".encode())
+    digest.update(text)
+    for mesh in sorted(set(re.findall(rf"package://{re.escape(package)}/([^\"']+)", text.decode()))):
+        digest.update(mesh.encode())
+        digest.update((root / mesh).read_bytes())
+    return digest.hexdigest()
+
+
+def _convert(model: UrdfModel, root: Path, urdf: Path, folder: Path) -> None:
+    """Convert into `folder`, which appears complete or not at all."""
+    from pxr import Usd
+    from urdf_usd_converter import Converter
+
+    scratch = Path(tempfile.mkdtemp(prefix=f".{model.name}-", dir=folder.parent))
+    try:
+        packages = [{"name": model.package, "path": str(root)}]
+        converter = Converter(layer_structure=False, scene=False, ros_packages=packages)
+        with _quiet_usd():
+            raw = converter.convert(str(urdf), str(scratch / "raw"))
+        stage = Usd.Stage.Open(raw.path)
+        _post_process(stage)
+        done = scratch / "done"
+        done.mkdir()
+        stage.GetRootLayer().Export(str(done / f"{model.name}.usdc"))
+        done.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _quiet_usd() -> Iterator[None]:
+    """Only errors get through: the converter reports every mesh otherwise."""
+    import usdex.core as usdex
+
+    active, level = usdex.isDiagnosticsDelegateActive(), usdex.getDiagnosticsLevel()
+    usdex.activateDiagnosticsDelegate()
+    usdex.setDiagnosticsLevel(usdex.DiagnosticsLevel.eError)
+    try:
+        yield
+    finally:
+        usdex.setDiagnosticsLevel(level)
+        if not active:
+            usdex.deactivateDiagnosticsDelegate()
+
+
+def _post_process(stage: Usd.Stage) -> None:
+    """Make a converted model spawnable by Isaac Lab on Newton and on PhysX."""
+    from pxr import Sdf, UsdPhysics
+
+    unwanted: list[Sdf.Path] = []
+    for prim in stage.Traverse():
+        if prim.IsA(UsdPhysics.FixedJoint) and not _is_between_links(prim):
+            # the converter pins every robot to the world; whether the base is fixed is the spawner's decision
+            unwanted.append(prim.GetPath())
+        elif prim.IsA(UsdPhysics.RevoluteJoint):
+            _add_drive(prim, "angular")
+        elif prim.IsA(UsdPhysics.PrismaticJoint):
+            _add_drive(prim, "linear")
+    for path in unwanted:
+        stage.RemovePrim(path)
+
+
+def _is_between_links(joint: Usd.Prim) -> bool:
+    from pxr import UsdPhysics
+
+    parents = UsdPhysics.Joint(joint).GetBody0Rel().GetTargets()
+    return any(joint.GetStage().GetPrimAtPath(path).HasAPI(UsdPhysics.RigidBodyAPI) for path in parents)
+
+
+def _add_drive(joint: Usd.Prim, kind: str) -> None:
+    """PhysX only drives a joint that has a drive; gains come later, from the actuator configuration."""
+    from pxr import UsdPhysics
+
+    drive = UsdPhysics.DriveAPI.Apply(joint, kind)
+    effort = joint.GetAttribute("urdf:limit:effort").Get()
+    if effort:
+        drive.CreateMaxForceAttr(float(effort))
