@@ -1,0 +1,162 @@
+"""The `native` backend: Isaac Lab's Newton environments, stepped by MuJoCo C on the CPU.
+
+Newton keeps the model and the state that Isaac Lab reads and writes; each physics step hands all worlds to the thread
+pool of `mujoco.rollout`, all substeps in one call. Isaac Lab finds the manager through `NewtonSolverCfg.class_type`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+import mujoco
+import numpy as np
+from isaaclab_newton.physics import NewtonManager
+from isaaclab_newton.physics.mjwarp_manager import NewtonMJWarpManager
+from mujoco import rollout
+from newton.solvers import SolverMuJoCo
+from numpy.typing import NDArray
+
+from .native_model import WorldModels
+
+logger = logging.getLogger(__name__)
+
+_CONTROL = (
+    mujoco.mjtState.mjSTATE_CTRL
+    | mujoco.mjtState.mjSTATE_QFRC_APPLIED
+    | mujoco.mjtState.mjSTATE_XFRC_APPLIED
+    | mujoco.mjtState.mjSTATE_MOCAP_POS
+    | mujoco.mjtState.mjSTATE_MOCAP_QUAT
+)
+
+
+class SolverMuJoCoNative(SolverMuJoCo):
+    """Newton's MuJoCo solver with the stepping done by MuJoCo C."""
+
+    threads: ClassVar[int] = 1
+    """Threads that step worlds. Set before the environment is created."""
+
+    active: NDArray[np.intp] | None = None
+    """Worlds to step; the others keep their state. None means all."""
+
+    def __init__(self, model: Any, **kwargs: Any) -> None:
+        super().__init__(model, **kwargs)
+        data = self.mjw_data
+        self._worlds = WorldModels(self.mj_model, self.mjw_model, data.nworld)
+        self._pool = rollout.Rollout(nthread=self.threads if self.threads > 1 else 0)
+        self._scratch = [mujoco.MjData(self._worlds.models[0]) for _ in range(max(1, self.threads))]
+        mj = self.mj_model
+        size = mujoco.mj_stateSize(mj, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+        if size != 1 + mj.nq + mj.nv + mj.na:
+            raise RuntimeError(
+                f"Expected MuJoCo's state to be time, qpos, qvel and act ({1 + mj.nq + mj.nv + mj.na} numbers), found {size}."
+            )
+        n = data.nworld
+        self._state = np.zeros((n, size))
+        self._control = np.zeros((n, 1, mujoco.mj_stateSize(mj, _CONTROL)))
+        self._warm_start = np.zeros((n, mj.nv))
+        self._result = np.zeros((n, 1, size))
+        self._all = np.arange(n)
+        # numpy views of Warp's CPU arrays: writing them is writing Newton's data
+        self._qpos, self._qvel, self._act = data.qpos.numpy(), data.qvel.numpy(), data.act.numpy()
+        self._qacc = data.qacc_warmstart.numpy()
+        self._inputs = [
+            array.numpy().reshape(n, -1)
+            for array in (data.ctrl, data.qfrc_applied, data.xfrc_applied, data.mocap_pos, data.mocap_quat)
+        ]
+
+    def _notify_model_changed(self, flags: Any) -> None:
+        super()._notify_model_changed(flags)
+        if hasattr(self, "_worlds"):
+            self._worlds.synchronise(self.mjw_model)
+
+    def advance(self, state: Any, control: Any, dt: float, substeps: int) -> None:
+        """Advance `state` in place by `substeps` steps of `dt` seconds under constant `control`."""
+        self._apply_mjc_control(self.model, state, control, self.mjw_data)
+        self._update_mjc_data(self.mjw_data, self.model, state)
+        self._integrate(dt, substeps)
+        self._update_newton_state(self.model, state, self.mjw_data, state_prev=state)
+        self._step += substeps
+
+    def _integrate(self, dt: float, substeps: int) -> None:
+        models, mj = self._worlds.models, self.mj_model
+        if models[0].opt.timestep != dt:
+            self._worlds.set_timestep(dt)
+        nq, nv = mj.nq, mj.nv
+        state, inputs, warm_start = self._state, self._control[:, 0], self._warm_start
+        state[:, 0] = 0.0
+        state[:, 1 : 1 + nq] = self._qpos
+        state[:, 1 + nq : 1 + nq + nv] = self._qvel
+        state[:, 1 + nq + nv :] = self._act
+        column = 0
+        for values in self._inputs:
+            inputs[:, column : column + values.shape[1]] = values
+            column += values.shape[1]
+        warm_start[:] = self._qacc
+        if self._result.shape[1] != substeps:
+            self._result = np.zeros((len(models), substeps, state.shape[1]))
+        worlds = self._all if self.active is None else self.active
+        if len(worlds) == 0:
+            return
+        result = self._roll_out(worlds, substeps)
+        before = result[:, -2] if substeps > 1 else state[worlds]
+        after = result[:, -1]
+        failed = worlds[np.abs(after[:, 0] - substeps * dt) > 0.5 * dt]
+        if len(failed):
+            logger.warning("The simulation became unstable in environments %s; they were left as they were.", failed)
+        self._qpos[worlds] = after[:, 1 : 1 + nq]
+        self._qvel[worlds] = after[:, 1 + nq : 1 + nq + nv]
+        self._act[worlds] = after[:, 1 + nq + nv :]
+        # the solver's last acceleration is where its next search starts; rollout does not return it
+        self._qacc[worlds] = (after[:, 1 + nq : 1 + nq + nv] - before[:, 1 + nq : 1 + nq + nv]) / dt
+
+    def _roll_out(self, worlds: NDArray[np.intp], substeps: int) -> NDArray[np.float64]:
+        """Step `worlds`. Returns states after every substep. Shape (len(worlds), substeps, state size)."""
+        everything = len(worlds) == len(self._all)
+        models = self._worlds.models if everything else [self._worlds.models[i] for i in worlds]
+        state, control, warm_start, result = self._state, self._control, self._warm_start, self._result
+        if not everything:
+            state, control, warm_start = state[worlds], control[worlds], warm_start[worlds]
+            result = np.empty((len(worlds), *result.shape[1:]))
+        if substeps > 1:
+            control = np.repeat(control, substeps, axis=1)
+        self._pool.rollout(
+            models,
+            self._scratch,
+            state,
+            control,
+            control_spec=int(_CONTROL),
+            nstep=substeps,
+            initial_warmstart=warm_start,
+            state=result,
+        )
+        return result
+
+    def close(self) -> None:
+        """Stop the worker threads."""
+        self._pool.close()
+
+
+class NewtonNativeManager(NewtonMJWarpManager):
+    """Isaac Lab's Newton manager over `SolverMuJoCoNative`. Its name must start with "Newton" for Isaac Lab's factories."""
+
+    @classmethod
+    def _create_solver(cls, model: Any, solver_cfg: Any) -> SolverMuJoCoNative:
+        kwargs = cls._filter_solver_kwargs(SolverMuJoCo, solver_cfg)
+        kwargs.pop("ls_parallel", None)
+        return SolverMuJoCoNative(model, **kwargs)
+
+    @classmethod
+    def _run_solver_substeps(cls, contacts: Any) -> None:
+        del contacts  # MuJoCo C finds its own
+        backend = cls.backend
+        cls._apply_staged_body_forces(backend.state_0)
+        for callback in cls._state_force_callbacks:
+            callback(backend.state_0)
+        cls._solver.advance(backend.state_0, backend.control, cls._solver_dt, cls._num_substeps)
+        backend.state_0.clear_forces()
+
+
+def solver() -> SolverMuJoCoNative:
+    """The solver of the simulation that is running in this process."""
+    return NewtonManager._solver
