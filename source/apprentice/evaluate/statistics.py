@@ -1,5 +1,9 @@
 """How far a measured success rate can be trusted, and when two of them differ."""
 
+# scipy ships no types
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
-from statsmodels.stats.proportion import proportion_confint
 
 Verdict = Literal["first better", "second better", "undecided"]
 Interval = tuple[float, float]
@@ -24,8 +27,8 @@ def success_interval(successes: int, trials: int, *, confidence: float = 0.95) -
     """
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"Expected 0 <= successes <= trials and trials >= 1, got {successes} of {trials}.")
-    low, high = proportion_confint(successes, trials, alpha=1 - confidence, method="wilson")
-    return max(0.0, float(low)), min(1.0, float(high))
+    ends = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return float(ends.low), float(ends.high)
 
 
 @dataclass(kw_only=True, frozen=True)

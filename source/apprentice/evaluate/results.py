@@ -1,0 +1,166 @@
+"""What an evaluation found, as files: `evaluation.json` and `rollouts.parquet`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from apprentice.errors import UserError
+from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Rollout, require_same
+from apprentice.evaluate.statistics import success_interval
+
+POSE_COLUMNS = ("x_m", "y_m", "z_m", "qx", "qy", "qz", "qw")
+"""Columns of an object's initial pose in `rollouts.parquet`, each as `<object>_<column>`."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Evaluation:
+    """A finished evaluation; the fields of `evaluation.json`."""
+
+    task: str
+    variant: str | None
+    backend: str
+    checkpoint_sha256: str
+    rollouts: int
+    seed: int
+    """Rollout i started from the initial state of seed + i."""
+    held_steps: int
+    """Control steps in a row for which success had to hold."""
+    horizon: int
+    """Control steps after which a rollout had failed."""
+    successes: int
+    """Held successes."""
+    success_rate: float
+    interval_95: list[float]
+    """Wilson interval of the success rate, as fractions."""
+    successes_any_step: int
+    """Rollouts in which the success term was true at some step, held or not."""
+    per_subtask: list[dict[str, Any]]
+    """In the task's order, `subtask`, `entered` (rollouts that had passed the ones before) and `failures` of these."""
+    mean_steps: float
+    """Control steps of a rollout."""
+    mean_steps_success: float | None
+    """Control steps of a successful rollout."""
+    env_steps: int
+    """Control steps of all rollouts together."""
+    env_steps_per_s: float
+    """Control steps of all environments per second of wall time, policy and simulator together."""
+    wall_seconds: float
+    """Time spent playing, without starting the simulator."""
+
+
+def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> Evaluation:
+    """Count what happened.
+
+    Args:
+        identity: Of the evaluation.
+        rollouts: All of it, in any order.
+        subtasks: Names that `Rollout.failed_subtask` may take, in the task's order, without "final" and "diverged".
+    """
+    successes = sum(rollout.success for rollout in rollouts)
+    steps = np.array([rollout.steps for rollout in rollouts])
+    held = [rollout.steps for rollout in rollouts if rollout.success]
+    # each run of an interrupted evaluation counts up to the end of its last rollout
+    seconds = {rollout.run: 0.0 for rollout in rollouts}
+    for rollout in rollouts:
+        seconds[rollout.run] = max(seconds[rollout.run], rollout.run_seconds)
+    wall_seconds = sum(seconds.values())
+    return Evaluation(
+        **asdict(identity),
+        successes=successes,
+        success_rate=successes / len(rollouts),
+        interval_95=list(success_interval(successes, len(rollouts))),
+        successes_any_step=sum(rollout.success_any_step for rollout in rollouts),
+        per_subtask=_failures(rollouts, subtasks),
+        mean_steps=float(steps.mean()),
+        mean_steps_success=float(np.mean(held)) if held else None,
+        env_steps=int(steps.sum()),
+        env_steps_per_s=float(steps.sum() / wall_seconds) if wall_seconds > 0 else 0.0,
+        wall_seconds=wall_seconds,
+    )
+
+
+def write(directory: Path, evaluation: Evaluation, rollouts: Sequence[Rollout]) -> None:
+    """Write `rollouts.parquet`, then `evaluation.json`, whose presence says that the evaluation is finished."""
+    rows = [_row(rollout) for rollout in sorted(rollouts, key=lambda rollout: rollout.index)]
+    partial = directory / "rollouts.parquet.partial"
+    pq.write_table(pa.Table.from_pylist(rows), partial)
+    os.replace(partial, directory / "rollouts.parquet")
+    partial = directory / "evaluation.json.partial"
+    partial.write_text(json.dumps(asdict(evaluation), indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, directory / "evaluation.json")
+
+
+def read(directory: Path) -> Evaluation:
+    """The finished evaluation in a folder.
+
+    Raises:
+        UserError: If there is none.
+    """
+    path = directory / "evaluation.json"
+    try:
+        return Evaluation(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"Expected a finished evaluation in {directory}, but there is no evaluation.json; "
+            "run `apprentice evaluate` with that --output first."
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f"Expected the fields of an evaluation in {path}, found something else ({error}).") from error
+
+
+def read_finished(directory: Path, identity: Identity) -> Evaluation | None:
+    """The evaluation in `directory` if it is finished, None if it is not.
+
+    Raises:
+        UserError: If another evaluation than `identity` stands there.
+    """
+    if not (directory / "evaluation.json").exists():
+        return None
+    evaluation = read(directory)
+    require_same(asdict(evaluation), identity, directory)
+    return evaluation
+
+
+def read_rollouts(directory: Path) -> list[dict[str, Any]]:
+    """Rows of `rollouts.parquet`, by rollout number.
+
+    Raises:
+        UserError: If there are none.
+    """
+    path = directory / "rollouts.parquet"
+    try:
+        return pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(
+            f"Expected the rollouts of a finished evaluation in {path}, but they cannot be read ({error})."
+        ) from error
+
+
+def _failures(rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> list[dict[str, Any]]:
+    failures = Counter(rollout.failed_subtask for rollout in rollouts if not rollout.success)
+    diverged = failures.pop(DIVERGED, 0)
+    entered, table = len(rollouts) - diverged, list[dict[str, Any]]()
+    for subtask in [*subtasks, FINAL]:
+        table.append({"subtask": subtask, "entered": entered, "failures": failures[subtask]})
+        entered -= failures[subtask]
+    if diverged:
+        table.append({"subtask": DIVERGED, "entered": len(rollouts), "failures": diverged})
+    return table
+
+
+def _row(rollout: Rollout) -> dict[str, Any]:
+    row = asdict(rollout)
+    poses: dict[str, list[float]] = row.pop("initial_poses")
+    for name, pose in poses.items():
+        row |= {f"{name}_{column}": value for column, value in zip(POSE_COLUMNS, pose, strict=True)}
+    return row

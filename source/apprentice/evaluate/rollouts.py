@@ -1,0 +1,286 @@
+"""Plays a policy in many environments at once and counts held successes.
+
+Rollout i starts from the initial state of seed + i, whichever environment plays it and however many there are. An
+environment whose rollout ends begins the next one at once; the others do not notice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from apprentice import poses
+from apprentice.errors import UserError
+from apprentice.evaluate import results
+from apprentice.evaluate.contracts import Observations, Policy, Simulation, TaskInfo
+from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Journal, Rollout
+from apprentice.evaluate.results import Evaluation
+from apprentice.evaluate.trajectories import TrajectoryRecorder
+from apprentice.progress import Progress, silent
+
+
+@dataclass(kw_only=True, frozen=True)
+class EvaluateCfg:
+    rollouts: int = 100
+    """Rollouts to play. 100 give an interval of about +-5 points at 95 % success."""
+    seed: int = 1_000_000
+    """Rollout i starts from the initial state of seed + i. Far from the seeds of recording and augmentation, so that
+    no policy is tested on states it was trained on."""
+    held_steps: int = 10
+    """Control steps in a row for which success must hold."""
+    horizon: int = 600
+    """Control steps after which a rollout has failed."""
+    videos: int = 3
+    """Successes, and failures, whose states are kept to be drawn."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"rollouts": 1, "seed": 0, "held_steps": 1, "horizon": 1, "videos": 0}.items():
+            if getattr(self, name) < least:
+                raise UserError(f"Expected {name} to be at least {least}, got {getattr(self, name)}.")
+
+
+def checkpoint_sha256(checkpoint: Path) -> str:
+    """Hash of the file that holds a policy: `checkpoint` itself, or `policy.pth` in it.
+
+    Raises:
+        UserError: If there is no such file.
+    """
+    path = checkpoint / "policy.pth" if checkpoint.is_dir() else checkpoint
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(
+            f"Expected a policy in {path}, but it cannot be read ({error.strerror}); train one first, or name the "
+            "folder that `apprentice train` wrote."
+        ) from error
+
+
+def identify(cfg: EvaluateCfg, *, checkpoint: Path, task: str, variant: str | None, backend: str) -> Identity:
+    """What names this evaluation; with it `results.read_finished` tells, before a simulator starts, if it is done."""
+    return Identity(
+        task=task,
+        variant=variant,
+        backend=backend,
+        checkpoint_sha256=checkpoint_sha256(checkpoint),
+        rollouts=cfg.rollouts,
+        seed=cfg.seed,
+        held_steps=cfg.held_steps,
+        horizon=cfg.horizon,
+    )
+
+
+def evaluate(
+    policy: Policy,
+    session: Simulation,
+    cfg: EvaluateCfg,
+    *,
+    checkpoint: Path,
+    output: Path,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Play the policy and write what happened.
+
+    A finished evaluation in `output` is returned, an interrupted one continued.
+
+    Args:
+        policy: Plays; loaded from `checkpoint`.
+        session: Simulator; all its environments are used.
+        cfg: How many rollouts, and what counts as success.
+        checkpoint: File or folder of the policy, to tell evaluations apart.
+        output: Folder for `evaluation.json`, `rollouts.parquet` and the states of a few rollouts.
+        progress: Told of finished rollouts.
+
+    Raises:
+        UserError: If `output` holds another evaluation, is being written, or cannot be.
+    """
+    identity = identify(cfg, checkpoint=checkpoint, task=session.task, variant=session.variant, backend=session.backend)
+    finished = results.read_finished(output, identity)
+    if finished is not None:
+        return finished
+    with Journal(output, identity) as journal:
+        played = {rollout.index for rollout in journal.rollouts}
+        pending = [index for index in range(cfg.rollouts) if index not in played]
+        recorder = TrajectoryRecorder(
+            output / "trajectories", num_envs=session.num_envs, horizon=cfg.horizon, keep=cfg.videos
+        )
+        for rollout in _play(policy, session, cfg, pending, recorder, journal.run):
+            journal.append(rollout)
+            successes = sum(rollout.success for rollout in journal.rollouts)
+            rate = 100 * successes / len(journal.rollouts)
+            progress.update(len(journal.rollouts), cfg.rollouts, f"{successes} succeeded ({rate:.0f} %)")
+        evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info))
+        results.write(output, evaluation, journal.rollouts)
+    return evaluation
+
+
+def subtask_names(task_info: TaskInfo) -> list[str]:
+    """Signals of the task's subtasks, in order, each once."""
+    signals = [_signal(subtask) for subtasks in task_info.subtasks.values() for subtask in subtasks]
+    return list(dict.fromkeys(signal for signal in signals if signal))
+
+
+def _signal(subtask: object) -> str | None:
+    return subtask["signal"] if isinstance(subtask, dict) else getattr(subtask, "signal")  # noqa: B009
+
+
+def _play(
+    policy: Policy,
+    session: Simulation,
+    cfg: EvaluateCfg,
+    pending: Sequence[int],
+    recorder: TrajectoryRecorder,
+    run: int,
+) -> Iterator[Rollout]:
+    """Play the pending rollouts, yielding each when it ends."""
+    waiting, started = deque(pending), time.perf_counter()
+    slots = _Slots(session, cfg)
+    policy.start(session.num_envs)
+    obs = _begin(policy, session, slots, recorder, waiting, list(range(session.num_envs)))
+    while slots.active.any():
+        actions, finite = _act(policy, session, obs, slots.active)
+        obs = session.step(actions, slots.active)
+        ended = slots.advance(session, obs, diverged=slots.active & ~finite)
+        if recorder.wanted:
+            env_ids = slots.active.nonzero().flatten()
+            recorder.add(env_ids, slots.steps[env_ids], session.state())
+        free = ended.nonzero().flatten().tolist()
+        for env_id in free:
+            rollout = slots.report(env_id, run=run, run_seconds=time.perf_counter() - started)
+            recorder.finish(env_id, rollout=rollout.index, steps=rollout.steps, success=rollout.success)
+            yield rollout
+        if free:
+            slots.active &= ~ended
+            obs = _begin(policy, session, slots, recorder, waiting, free) if waiting else obs
+
+
+def _begin(
+    policy: Policy,
+    session: Simulation,
+    slots: _Slots,
+    recorder: TrajectoryRecorder,
+    waiting: deque[int],
+    free: Sequence[int],
+) -> Observations:
+    """Start waiting rollouts in free environments."""
+    env_ids = list(free[: len(waiting)])
+    if not env_ids:
+        return {}
+    indices = [waiting.popleft() for _ in env_ids]
+    obs = session.reset(env_ids, [slots.cfg.seed + index for index in indices])
+    rows = torch.tensor(env_ids, device=slots.active.device)
+    policy.reset(rows)
+    slots.begin(rows, indices, obs)
+    if recorder.wanted:
+        recorder.add(rows, slots.steps[rows], session.state())
+    return obs
+
+
+def _act(
+    policy: Policy, session: Simulation, obs: Observations, active: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Actions of all environments, neutral where none is due, and which of them were finite. Shapes (N, A), (N,)."""
+    if active.all():
+        actions = policy.act(obs)
+    else:
+        env_ids = active.nonzero().flatten()
+        chosen = policy.act({name: value[env_ids] for name, value in obs.items()}, env_ids)
+        actions = session.task_info.neutral_action.to(chosen).repeat(session.num_envs, 1)
+        actions[env_ids] = chosen
+    finite = actions.isfinite().all(dim=1)
+    return torch.where(finite[:, None], actions, session.task_info.neutral_action.to(actions)), finite
+
+
+class _Slots:
+    """What each environment's rollout has come to."""
+
+    def __init__(self, session: Simulation, cfg: EvaluateCfg) -> None:
+        self.cfg = cfg
+        self._info: TaskInfo = session.task_info
+        self._signals = subtask_names(self._info)
+        count, device = session.num_envs, self._info.neutral_action.device
+        self.active = torch.zeros(count, dtype=torch.bool, device=device)
+        self.steps = torch.zeros(count, dtype=torch.long, device=device)
+        self._held = torch.zeros_like(self.steps)
+        self._any_success = torch.zeros_like(self.active)
+        self._diverged = torch.zeros_like(self.active)
+        self._reached = torch.zeros(count, len(self._signals), dtype=torch.bool, device=device)
+        self._path = torch.zeros(count, device=device)
+        self._eef: torch.Tensor | None = None
+        self._index = [-1] * count
+        self._initial_poses: list[dict[str, list[float]]] = [{}] * count
+        self._started = [0.0] * count
+
+    def begin(self, env_ids: torch.Tensor, indices: Sequence[int], obs: Observations) -> None:
+        self.active[env_ids] = True
+        for tensor in (self.steps, self._held, self._any_success, self._diverged, self._reached, self._path):
+            tensor[env_ids] = 0
+        self._eef = self._eef_positions(obs)
+        for env_id, index in zip(env_ids.tolist(), indices, strict=True):
+            self._index[env_id], self._started[env_id] = index, time.perf_counter()
+            self._initial_poses[env_id] = _object_poses(self._info.objects, obs, env_id)
+
+    def advance(self, session: Simulation, obs: Observations, *, diverged: torch.Tensor) -> torch.Tensor:
+        """Take in one control step of the active environments; tells whose rollout has ended. Shape (N,)."""
+        active = self.active
+        success = session.success() & active
+        self.steps += active
+        self._held = torch.where(success, self._held + 1, 0)
+        self._any_success |= success
+        self._diverged |= diverged
+        signals = session.subtask_signals()
+        for column, name in enumerate(self._signals):
+            self._reached[:, column] |= signals[name] & active
+        eef = self._eef_positions(obs)
+        if eef is not None and self._eef is not None:
+            self._path += (eef - self._eef).norm(dim=-1).sum(dim=-1) * active
+        self._eef = eef
+        ended = (self._held >= self.cfg.held_steps) | (self.steps >= self.cfg.horizon) | self._diverged
+        return ended & active
+
+    def report(self, env_id: int, *, run: int, run_seconds: float) -> Rollout:
+        success = bool(self._held[env_id] >= self.cfg.held_steps) and not bool(self._diverged[env_id])
+        index = self._index[env_id]
+        return Rollout(
+            index=index,
+            seed=self.cfg.seed + index,
+            success=success,
+            success_any_step=bool(self._any_success[env_id]),
+            steps=int(self.steps[env_id]),
+            failed_subtask=None if success else self._failed_subtask(env_id),
+            initial_poses=self._initial_poses[env_id],
+            path_length_m=float(self._path[env_id]) if self._eef is not None else None,
+            wall_seconds=time.perf_counter() - self._started[env_id],
+            run=run,
+            run_seconds=run_seconds,
+        )
+
+    def _failed_subtask(self, env_id: int) -> str:
+        if self._diverged[env_id]:
+            return DIVERGED
+        reached = self._reached[env_id].tolist()
+        return next((name for name, done in zip(self._signals, reached, strict=True) if not done), FINAL)
+
+    def _eef_positions(self, obs: Observations) -> torch.Tensor | None:
+        """Positions of the end effectors, None where the task does not tell them. Shape (N, E, 3)."""
+        names = [f"datagen_info/eef_pose/{name}" for name in self._info.eef_names]
+        if not names or any(name not in obs for name in names):
+            return None
+        return torch.stack([poses.position(obs[name]) for name in names], dim=1)
+
+
+def _object_poses(objects: Sequence[str], obs: Observations, env_id: int) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for name in objects:
+        pose = obs.get(f"datagen_info/object_pose/{name}")
+        if pose is not None:
+            one = pose[env_id].double()
+            quaternion = poses.quat_from_rotation(poses.rotation(one))
+            found[name] = torch.cat((poses.position(one), quaternion)).tolist()
+    return found
