@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ SCRATCH_SUFFIX = ".tmp"
 
 
 @contextmanager
-def replacing(path: Path, *, base: Path | None = None, room: int = 0) -> Iterator[H5]:
+def replacing(path: Path, *, base: Path | None = None, room: int = 0) -> Generator[H5]:
     """An HDF5 file to fill, which becomes `path` in one step, and durably, when the block ends without an error.
 
     Killed at any moment, `path` is what it was before or what it should become. The caller holds the lock.

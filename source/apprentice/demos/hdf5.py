@@ -130,10 +130,10 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value: Any = value.tolist()
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if isinstance(value, str) and (value.startswith(_JSON_STARTS) or value == "null"):
         try:
             return json.loads(value)

@@ -1,8 +1,8 @@
 """Parts: demos that are safe on disk but not yet in the main file.
 
-Each saved demo first becomes a small complete demo file of its own in `FILE.hdf5.parts/`. Folding copies parts into a new
-main file, moves that into place and only then deletes them. Interrupted anywhere, a demo is in the main file, in its part,
-or in both; never in neither, and one that is in both is recognised by its id.
+Each saved demo first becomes a small complete demo file of its own in `FILE.hdf5.parts/`. Folding copies parts into a
+new main file, moves that into place and only then deletes them. Interrupted anywhere, a demo is in the main file, in
+its part, or in both; never in neither, and one that is in both is recognised by its id.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def _add(file: H5, part: Part, path: Path) -> str | None:
         expected, found = task_of(file), task_of(source)
         if expected != found:
             raise UserError(
-                f"{part.path}: expected a demo of task {expected} as in {path.name}, found one of {found}; the file has been "
-                f"exchanged since this demo was saved, so move one of them elsewhere."
+                f"{part.path}: expected a demo of task {expected} as in {path.name}, found one of {found}; the file "
+                f"has been exchanged since this demo was saved, so move one of them elsewhere."
             )
         group, demo = file.require_group(part.group), source[part.group][part.demo]
         name = part.demo

@@ -105,7 +105,8 @@ class DemoFile:
 
         Args:
             name: Which one.
-            keys: Paths of the arrays to read beside the actions; one that names a group stands for all below it. None reads all.
+            keys: Paths of the arrays to read beside the actions; one that names a group stands for all below it. None
+                reads all.
 
         Raises:
             UserError: If there is no such demo or array, or what is read is not finite or of the wrong length.
@@ -219,7 +220,8 @@ class DemoFile:
     def _json(self, attribute: str) -> dict[str, Any]:
         text = self._view.file["data"].attrs.get(attribute)
         try:
-            value = {} if text is None else json.loads(text)
+            value: Any = {} if text is None else json.loads(text)
+            return dict(value)
         except (ValueError, TypeError):
-            raise user_error(self.path, "", f"data.attrs[{attribute!r}]", f"expected JSON, found {text!r}") from None
-        return value if isinstance(value, dict) else {}
+            found = f"expected a JSON object, found {text!r}"
+            raise user_error(self.path, "", f"data.attrs[{attribute!r}]", found) from None

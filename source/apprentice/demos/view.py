@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,8 +48,8 @@ class StoreView:
     def _open_main(self, has_parts: bool) -> H5:
         if has_parts and not self.path.exists():
             raise UserError(
-                f"{self.path}: expected a demo file, found only its unfinished {parts_folder(self.path).name}; resume the "
-                f"recording, or recover it with `apprentice check {self.path}`."
+                f"{self.path}: expected a demo file, found only its unfinished {parts_folder(self.path).name}; resume "
+                f"the recording, or recover it with `apprentice check {self.path}`."
             )
         return open_file(self.path)
 
@@ -61,15 +61,17 @@ class StoreView:
         if self.format_version < FORMAT_VERSION:
             raise UserError(
                 f"{self.path}: expected format_version {FORMAT_VERSION}, whose quaternions are xyzw, found "
-                f"{self.format_version}, Isaac Lab's legacy wxyz; convert it with apprentice.demos.convert_legacy(path, output)."
+                f"{self.format_version}, Isaac Lab's legacy wxyz; convert it with "
+                f"apprentice.demos.convert_legacy(path, output)."
             )
         if self.format_version > FORMAT_VERSION:
             raise UserError(
-                f"{self.path}: expected format_version {FORMAT_VERSION}, found {self.format_version}; update this package."
+                f"{self.path}: expected format_version {FORMAT_VERSION}, found the newer {self.format_version}; update "
+                f"this package."
             )
 
     @contextmanager
-    def demo(self, name: str) -> Iterator[H5]:
+    def demo(self, name: str) -> Generator[H5]:
         """The HDF5 group of one demo.
 
         Raises:

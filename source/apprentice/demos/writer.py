@@ -25,9 +25,9 @@ _ROOM_PER_DATASET = 1024
 class DemoWriter:
     """Appends demos to a file, one process at a time. A context manager.
 
-    The file itself is at every moment complete and readable by Isaac Lab and Robomimic. A demo is first written to a part
-    of its own; parts are folded into the file when they have grown to half its size, and on closing, so that writing n
-    demos copies O(n) bytes.
+    The file itself is at every moment complete and readable by Isaac Lab and Robomimic. A demo is first written to a
+    part of its own; parts are folded into the file when they have grown to half its size, and on closing, so that
+    writing n demos copies O(n) bytes.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class DemoWriter:
             resume: Go on where an earlier writer of this file stopped, or start if there is none. Its `meta` stays.
 
         Raises:
-            UserError: If the file exists and `resume` is off, it holds demos of another task, somebody else is writing it, or
-                it cannot be written.
+            UserError: If the file exists and `resume` is off, it holds demos of another task, somebody else is writing
+                it, or it cannot be written.
         """
         self.path = Path(path).resolve()
         self._env_args = json.dumps({"env_name": task, "type": 2, "env_kwargs": {}} | (env_args or {}))
@@ -72,8 +72,8 @@ class DemoWriter:
         if not resume and (exists or list_parts(self.path)):
             what = "file" if exists else f"interrupted recording, {parts_folder(self.path).name}"
             raise UserError(
-                f"{self.path}: expected to start a new file, found an existing {what}, which is never overwritten; choose "
-                f"another output, or resume to add to it."
+                f"{self.path}: expected to start a new file, found an existing {what}, which is never overwritten; "
+                f"choose another output, or resume to add to it."
             )
         if not exists:
             with replacing(self.path) as file:
@@ -102,15 +102,16 @@ class DemoWriter:
         """Save a demo. When this returns, the demo is on disk to stay.
 
         Args:
-            demo: What to save. Floats are stored as float32. "rewards" and "dones" are added where missing: 1 at the last
-                step of a success, and at the last step.
+            demo: What to save. Floats are stored as float32. "rewards" and "dones" are added where missing: 1 at the
+                last step of a success, and at the last step.
             group: Where it goes: "data", or another such as "failed", which readers leave alone unless asked.
 
         Returns:
             The demo's name, "demo_<k>", numbered within its group.
 
         Raises:
-            UserError: If the demo is malformed, or cannot be written. What was saved before stays, and the writer can go on.
+            UserError: If the demo is malformed, or cannot be written. What was saved before stays, and the writer can
+                go on.
         """
         if self._lock.released:
             raise ValueError(f"Expected an open writer of {self.path}, got a closed one.")
@@ -129,8 +130,8 @@ class DemoWriter:
                 _write_demo(file.require_group(group).create_group(name), demo, arrays)
         except OSError as error:
             raise UserError(
-                f"{self.path}: {name} was not saved, because {reason(error)}, then resume; the {self._count} demos saved before "
-                f"are safe."
+                f"{self.path}: {name} was not saved, because {reason(error)}, then resume; the {self._count} demos "
+                f"saved before are safe."
             ) from None
         self._next[group] = (demo_number(name) or 0) + 1
         self._count += group == "data"

@@ -18,7 +18,9 @@ def make_pose(position: Tensor, rotation: Tensor) -> Tensor:
     Returns:
         Poses. Shape (..., 4, 4).
     """
-    batch = torch.broadcast_shapes(position.shape[:-1], rotation.shape[:-2])
+    batch: torch.Size = torch.broadcast_shapes(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        position.shape[:-1], rotation.shape[:-2]
+    )
     pose = torch.zeros(*batch, 4, 4, dtype=rotation.dtype, device=rotation.device)
     pose[..., :3, :3] = rotation
     pose[..., :3, 3] = position

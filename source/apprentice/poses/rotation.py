@@ -15,7 +15,7 @@ def rotation_from_quat(quat: Tensor) -> Tensor:
     Returns:
         Rotation matrices. Shape (..., 3, 3).
     """
-    x, y, z, w = (quat / quat.norm(dim=-1, keepdim=True)).unbind(-1)
+    x, y, z, w = (quat / _norm(quat)).unbind(-1)
     return _matrix(
         1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
         2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
@@ -48,7 +48,7 @@ def quat_from_rotation(rotation: Tensor) -> Tensor:
     )
     best = candidates.diagonal(dim1=-2, dim2=-1).argmax(-1)
     quat = candidates.gather(-2, best[..., None, None].expand(*best.shape, 1, 4)).squeeze(-2)
-    quat = quat / quat.norm(dim=-1, keepdim=True)
+    quat = quat / _norm(quat)
     return torch.where(quat[..., 3:] < 0, -quat, quat)
 
 
@@ -61,7 +61,7 @@ def exp_rotation(rotvec: Tensor) -> Tensor:
     Returns:
         Rotation matrices. Shape (..., 3, 3).
     """
-    half = 0.5 * rotvec.norm(dim=-1, keepdim=True)
+    half = 0.5 * _norm(rotvec)
     # sinc needs no special case at zero
     return rotation_from_quat(torch.cat([0.5 * rotvec * torch.sinc(half / torch.pi), torch.cos(half)], -1))
 
@@ -76,7 +76,7 @@ def log_rotation(rotation: Tensor) -> Tensor:
         Rotation vectors. Shape (..., 3).
     """
     quat = quat_from_rotation(rotation)
-    sine = quat[..., :3].norm(dim=-1, keepdim=True)
+    sine = _norm(quat[..., :3])
     angle = 2 * torch.atan2(sine, quat[..., 3:])
     tiny = sine < torch.finfo(quat.dtype).tiny ** 0.5
     # angle / sin(angle / 2) tends to 2 at the identity
@@ -85,7 +85,7 @@ def log_rotation(rotation: Tensor) -> Tensor:
 
 def rotation_angle(rotation: Tensor) -> Tensor:
     """How far rotation matrices turn, 0 to pi rad. Shape (...) from (..., 3, 3)."""
-    return log_rotation(rotation).norm(dim=-1)
+    return _norm(log_rotation(rotation)).squeeze(-1)
 
 
 def rotation_z(angle: Tensor) -> Tensor:
@@ -95,5 +95,9 @@ def rotation_z(angle: Tensor) -> Tensor:
     return _matrix(cos, -sin, zero, sin, cos, zero, zero, zero, one)
 
 
+def _norm(vector: Tensor) -> Tensor:
+    return (vector * vector).sum(-1, keepdim=True).sqrt()
+
+
 def _matrix(*entries: Tensor) -> Tensor:
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    return torch.stack(entries, -1).reshape(*entries[0].shape, 3, 3)
