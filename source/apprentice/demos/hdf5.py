@@ -120,8 +120,7 @@ def read_attrs(item: H5) -> dict[str, Any]:
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _plain(value)
     if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63) or isinstance(value, float):
         return value
     if isinstance(value, str) and not (value.startswith(_JSON_STARTS) or value == "null" or "\0" in value):
@@ -130,8 +129,7 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        value: Any = value.tolist()
+    value = _plain(value)
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if isinstance(value, str) and (value.startswith(_JSON_STARTS) or value == "null"):
@@ -140,3 +138,8 @@ def _decode(value: Any) -> Any:
         except ValueError:
             return value  # somebody else's text that only looks like JSON
     return value
+
+
+def _plain(value: Any) -> Any:
+    """The Python value of a numpy scalar or array."""
+    return value.tolist() if hasattr(value, "tolist") else value

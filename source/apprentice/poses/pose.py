@@ -18,7 +18,7 @@ def make_pose(position: Tensor, rotation: Tensor) -> Tensor:
     Returns:
         Poses. Shape (..., 4, 4).
     """
-    batch: torch.Size = torch.broadcast_shapes(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    batch: tuple[int, ...] = torch.broadcast_shapes(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         position.shape[:-1], rotation.shape[:-2]
     )
     pose = torch.zeros(*batch, 4, 4, dtype=rotation.dtype, device=rotation.device)
