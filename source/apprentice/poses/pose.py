@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -18,9 +20,8 @@ def make_pose(position: Tensor, rotation: Tensor) -> Tensor:
     Returns:
         Poses. Shape (..., 4, 4).
     """
-    batch: tuple[int, ...] = torch.broadcast_shapes(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        position.shape[:-1], rotation.shape[:-2]
-    )
+    shapes = position.shape[:-1], rotation.shape[:-2]
+    batch = cast("tuple[int, ...]", torch.broadcast_shapes(*shapes))  # pyright: ignore[reportUnknownMemberType]
     pose = torch.zeros(*batch, 4, 4, dtype=rotation.dtype, device=rotation.device)
     pose[..., :3, :3] = rotation
     pose[..., :3, 3] = position
