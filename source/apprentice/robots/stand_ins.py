@@ -1,0 +1,129 @@
+"""Local stand-ins for the assets that stock Isaac Lab tasks load from NVIDIA's cloud.
+
+`STAND_INS` is the one table: file name of the asset, and what takes its place. Sizes and origins are those of the asset, so
+that the task's own poses, ranges and thresholds keep their meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+BLOCK_SIZE_M = 0.0406
+"""Edge of the stock coloured blocks: they rest with their centre 0.0203 m above the table."""
+BLOCK_MASS_KG = 0.064
+DEX_CUBE_SIZE_M = 0.06
+"""Edge of the stock dex cube, before the task's scale."""
+TABLE_SIZE_M = (1.6, 1.0, 1.0)
+"""Box for the Seattle lab table, in the asset's frame, whose origin is on the table top."""
+GROUND_THICKNESS_M = 0.1
+COLOURS = {"blue": (0.0, 0.0, 1.0), "red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "yellow": (1.0, 1.0, 0.0)}
+
+StandIn = Callable[[Any, str], str]
+"""Replaces the spawner of a scene entity (first argument) that loads the asset (second); returns what it put there."""
+
+
+def stand_in(asset: str) -> StandIn | None:
+    """What serves `asset`, or None if nothing does."""
+    return next((serve for pattern, serve in STAND_INS if re.search(pattern, asset)), None)
+
+
+def marker(asset: str) -> tuple[Any, str]:
+    """Spawner for a visualisation marker, and its description. Markers have no physics, so any small shape will do."""
+    import isaaclab.sim as sim_utils
+
+    return sim_utils.SphereCfg(radius=0.02, visual_material=_colour(0.5, 0.5, 0.5)), "sphere"
+
+
+def _panda(robot: Any, asset: str) -> str:
+    from .franka import with_local_panda
+
+    local = with_local_panda(robot)
+    robot.spawn, robot.actuators = local.spawn, local.actuators
+    return "Panda from example-robot-data"
+
+
+def _block(body: Any, asset: str) -> str:
+    colour = next(rgb for name, rgb in COLOURS.items() if f"/{name}_block" in asset)
+    return _cube(body, BLOCK_SIZE_M, colour)
+
+
+def _dex_cube(body: Any, asset: str) -> str:
+    return _cube(body, DEX_CUBE_SIZE_M, (0.8, 0.6, 0.2))
+
+
+def _cube(body: Any, edge_m: float, colour: tuple[float, float, float]) -> str:
+    import isaaclab.sim as sim_utils
+
+    stock = body.spawn
+    size = _scaled((edge_m,) * 3, stock)
+    body.spawn = sim_utils.CuboidCfg(
+        size=size,
+        rigid_props=stock.rigid_props or sim_utils.UsdPhysicsRigidBodyCfg(),
+        mass_props=stock.mass_props or sim_utils.MassPropertiesCfg(mass=BLOCK_MASS_KG),
+        collision_props=stock.collision_props or sim_utils.UsdPhysicsCollisionCfg(),
+        activate_contact_sensors=stock.activate_contact_sensors,
+        physics_material=_rubber(),
+        visual_material=_colour(*colour),
+        semantic_tags=stock.semantic_tags,
+    )
+    return f"cube, {size[0] * 1000:.1f} mm"
+
+
+def _table(table: Any, asset: str) -> str:
+    top = table.init_state.pos[2]
+    size = _box_below(table, _scaled(TABLE_SIZE_M, table.spawn), colour=(0.6, 0.55, 0.5))
+    return f"box {size[0]:.1f} x {size[1]:.1f} x {size[2]:.1f} m, top at {top:.2f} m"
+
+
+def _ground(ground: Any, asset: str) -> str:
+    top = ground.init_state.pos[2]
+    width, depth = getattr(ground.spawn, "size", (100.0, 100.0))
+    _box_below(ground, (width, depth, GROUND_THICKNESS_M), colour=(0.3, 0.3, 0.3))
+    return f"box, top at {top:.2f} m"
+
+
+def _box_below(
+    entity: Any, size: tuple[float, float, float], colour: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Static box whose top is where the entity's origin was."""
+    import isaaclab.sim as sim_utils
+
+    x, y, z = entity.init_state.pos
+    entity.init_state.pos = (x, y, z - size[2] / 2)
+    entity.spawn = sim_utils.CuboidCfg(
+        size=size,
+        collision_props=sim_utils.UsdPhysicsCollisionCfg(),
+        physics_material=_rubber(),
+        visual_material=_colour(*colour),
+        semantic_tags=entity.spawn.semantic_tags,
+    )
+    return size
+
+
+def _scaled(size: tuple[float, ...], spawn: Any) -> tuple[float, float, float]:
+    x, y, z = (edge * factor for edge, factor in zip(size, spawn.scale or (1.0, 1.0, 1.0), strict=True))
+    return x, y, z
+
+
+def _rubber() -> Any:
+    import isaaclab.sim as sim_utils
+
+    return sim_utils.RigidBodyMaterialCfg(static_friction=1.0, dynamic_friction=1.0)
+
+
+def _colour(red: float, green: float, blue: float) -> Any:
+    import isaaclab.sim as sim_utils
+
+    return sim_utils.PreviewSurfaceCfg(diffuse_color=(red, green, blue))
+
+
+STAND_INS: tuple[tuple[str, StandIn], ...] = (
+    (r"/(panda_instanceable\.usd|franka_panda\.usda)$", _panda),
+    (r"/(blue|red|green|yellow)_block\.usd$", _block),
+    (r"/dex_cube_instanceable\.usd$", _dex_cube),
+    (r"/SeattleLabTable/table_instanceable\.usd$", _table),
+    (r"/default_ground_plane\.usda?$", _ground),
+)
+"""Asset file name (regular expression) and what stands in for it. Serve another asset by adding a line."""
