@@ -1,0 +1,232 @@
+"""A task, open in the simulator: the environment as recording, augmentation and evaluation use it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from apprentice.sim.launch import launched
+from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
+
+if TYPE_CHECKING:
+    from .registry import TaskInfo
+
+Observations = dict[str, torch.Tensor]
+"""Observation terms by name, as under `obs/` in a demo file. Shapes (N, ...)."""
+
+States = dict[str, torch.Tensor]
+"""Scene state by "/"-joined name, as under `states/` in a demo file, relative to each environment's origin."""
+
+
+class Session:
+    """N environments of one task, stepped together, reset one by one."""
+
+    def __init__(self, env: Any, info: TaskInfo, *, variant: str | None, backend: str, success: Any) -> None:
+        """Wrap an environment that was just created.
+
+        Args:
+            env: The `ManagerBasedRLEnv`, terminations off.
+            info: What the task says about itself.
+            variant: Its difficulty variant, if it has any.
+            backend: What steps the physics.
+            success: The task's success term (a termination term configuration), or None.
+        """
+        self.env = env
+        self.task_info = info
+        self.task, self.variant, self.backend = info.id, variant, backend
+        self.num_envs: int = env.num_envs
+        self.control_hz = 1.0 / env.step_dt
+        self._success = success
+        self._all = torch.arange(self.num_envs)
+        self._snapshooter: Snapshooter | None = None
+        self._solver = self._native_solver() if backend == "native" else None
+        self.env_steps = 0
+        """Environment steps taken so far, frozen environments not counted."""
+
+    def reset(self, env_ids: Sequence[int] | None = None, seeds: Sequence[int] | None = None) -> Observations:
+        """Start new episodes.
+
+        Args:
+            env_ids: Environments to reset; all by default.
+            seeds: One seed per environment. A seed gives the same initial state in any environment, process or batch.
+        """
+        ids = list(range(self.num_envs)) if env_ids is None else [int(i) for i in env_ids]
+        if seeds is None:
+            self._reset(ids)
+        else:
+            with _random_state_kept():
+                for env_id, seed in zip(ids, seeds, strict=True):
+                    _seed_everything(int(seed))
+                    self._reset([env_id])
+        # begin from the written-down state, as a replay of this episode will
+        states = self.state()
+        return self.set_state({key: value[ids] for key, value in states.items()}, ids)
+
+    def _reset(self, env_ids: list[int]) -> None:
+        ids = torch.tensor(env_ids, dtype=torch.int32, device=self.env.device)
+        self.env._reset_idx(ids)
+
+    def step(self, actions: torch.Tensor, active: torch.Tensor | None = None) -> Observations:
+        """Advance by one control step.
+
+        Args:
+            actions: Shape (N, A).
+            active: Environments to advance; the others stand still. Shape (N,), bool. On `native` those cost nothing;
+                elsewhere they are given a neutral action.
+        """
+        if active is None:
+            self.env_steps += self.num_envs
+        else:
+            self.env_steps += int(active.sum())
+            actions = torch.where(active[:, None], actions, self.neutral_actions())
+        if self._solver is not None:
+            self._solver.active = None if active is None else np.flatnonzero(active.cpu().numpy())
+        self.env.step(actions.to(self.env.device))
+        return self.observe()
+
+    def observe(self) -> Observations:
+        """What a policy may see now: the task's policy observations, and poses where it is a Mimic task."""
+        policy = self.env.obs_buf["policy"]
+        obs = dict(policy) if isinstance(policy, dict) else {"policy": policy}
+        for name, pose in self.eef_poses().items():
+            obs[f"datagen_info/eef_pose/{name}"] = pose
+        for name, pose in self.object_poses().items():
+            obs[f"datagen_info/object_pose/{name}"] = pose
+        return obs
+
+    def eef_poses(self) -> dict[str, torch.Tensor]:
+        """End-effector poses in the environment frame. Shapes (N, 4, 4). Empty for tasks without Mimic methods."""
+        return {name: self.env.get_robot_eef_pose(name, env_ids=None) for name in self.task_info.eef_names}
+
+    def object_poses(self) -> dict[str, torch.Tensor]:
+        """Object poses in the environment frame. Shapes (N, 4, 4). Empty for tasks without Mimic methods."""
+        return self.env.get_object_poses() if self.task_info.mimic else {}
+
+    def neutral_actions(self) -> torch.Tensor:
+        """Actions that stay put with the gripper open. Shape (N, A)."""
+        return self.task_info.neutral_action.expand(self.num_envs, -1)
+
+    def success(self) -> torch.Tensor:
+        """Whether the success term is true right now. Shape (N,), bool. All false for tasks without one."""
+        if self._success is None:
+            return torch.zeros(self.num_envs, dtype=torch.bool)
+        return self._success.func(self.env, **self._success.params).bool().reshape(self.num_envs)
+
+    def subtask_signals(self) -> dict[str, torch.Tensor]:
+        """Whether each subtask is complete right now. Shapes (N,), bool."""
+        if not self.task_info.mimic:
+            return {}
+        return {name: value.bool().reshape(-1) for name, value in self.env.get_subtask_term_signals().items()}
+
+    def state(self) -> States:
+        """The scene's state."""
+        return {
+            f"{kind}/{name}/{key}": getattr(value, "torch", value)
+            for kind, entities in self.env.scene.get_state(is_relative=True).items()
+            for name, values in entities.items()
+            for key, value in values.items()
+        }
+
+    def set_state(self, state: Mapping[str, torch.Tensor], env_ids: Sequence[int]) -> Observations:
+        """Write a scene state and make observations follow, without stepping.
+
+        Args:
+            state: As `state()` gives it, rows for `env_ids` only. Shapes (K, ...).
+            env_ids: Environments to write. K of them.
+        """
+        nested: dict[str, dict[str, dict[str, torch.Tensor]]] = {}
+        for path, value in state.items():
+            kind, name, key = path.split("/")
+            nested.setdefault(kind, {}).setdefault(name, {})[key] = value.to(self.env.device)
+        for kind in ("articulation", "rigid_object", "deformable_object", "cable_object"):
+            nested.setdefault(kind, {})
+        ids = torch.as_tensor(list(env_ids), dtype=torch.int32, device=self.env.device)
+        self.env.scene.reset_to(nested, ids, is_relative=True)
+        self.env.sim.forward()
+        refresh(self.env)
+        self.env.obs_buf = self.env.observation_manager.compute(update_history=len(ids) == self.num_envs)
+        return self.observe()
+
+    def snapshot(self, env_ids: Sequence[int] | None = None) -> Snapshot:
+        """Copy the complete state of some environments (all by default)."""
+        if self._snapshooter is None:
+            self._snapshooter = Snapshooter(self.env)
+        ids = self._all if env_ids is None else torch.as_tensor(list(env_ids))
+        return self._snapshooter.take(ids)
+
+    def restore(self, snapshot: Snapshot, env_ids: Sequence[int] | None = None) -> Observations:
+        """Put a snapshot back: on Newton-based backends these environments continue bit for bit.
+
+        Args:
+            snapshot: From `snapshot`.
+            env_ids: Environments to write it into; those that it was taken of by default.
+        """
+        assert self._snapshooter is not None, "a snapshot is taken before it is restored"
+        self._snapshooter.restore(snapshot, None if env_ids is None else torch.as_tensor(list(env_ids)))
+        return self.observe()
+
+    @staticmethod
+    def _native_solver() -> Any:
+        from apprentice.sim.native import solver
+
+        return solver()
+
+
+@contextlib.contextmanager
+def open_session(
+    task: str,
+    *,
+    backend: str = "native",
+    num_envs: int = 1,
+    variant: str | None = None,
+    seed: int = 0,
+    threads: int = 1,
+) -> Iterator[Session]:
+    """Open a task in the simulator.
+
+    Args:
+        task: A gym id, stock or ours.
+        backend: `native`, `newton`, `ovphysx` or `isaacsim`.
+        num_envs: Environments stepped together.
+        variant: Difficulty variant, for tasks that have them.
+        seed: Seed for what is drawn at start-up.
+        threads: Processor threads.
+
+    Raises:
+        UserError: If the task is unknown, can't run on the backend, or has no such variant.
+    """
+    from .registry import environment_class, load_cfg, task_info
+    from .variants import apply_variant
+
+    info = task_info(task)
+    env_cfg = load_cfg(info.id)
+    if variant is not None:
+        apply_variant(env_cfg, variant)
+    success = getattr(env_cfg.terminations, "success", None)
+    with launched(
+        environment_class(info.id), env_cfg, backend=backend, num_envs=num_envs, seed=seed, threads=threads
+    ) as env:
+        session = Session(env, info, variant=variant, backend=backend, success=success)
+        session.reset()
+        yield session
+
+
+def _seed_everything(seed: int) -> None:
+    # event terms draw from any of these
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    python, numpy, generator = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    yield
+    random.setstate(python)
+    np.random.set_state(numpy)
+    torch.set_rng_state(generator)

@@ -1,0 +1,5 @@
+"""Cube stacking."""
+
+from .config import franka
+
+__all__ = ["franka"]

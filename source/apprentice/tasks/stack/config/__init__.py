@@ -1,0 +1,1 @@
+"""Cube stacking, by robot."""

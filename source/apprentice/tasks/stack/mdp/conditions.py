@@ -1,0 +1,59 @@
+"""When something counts as grasped, stacked or done.
+
+Stricter than the stock terms. There, "grasped" fires when the gripper closes near a cube, whether or not it holds it, and
+"stacked" tests the height difference without its sign or a lower bound, so cubes side by side pass.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from isaaclab.envs import ManagerBasedEnv
+
+from .scene import CUBES, cube_pose, finger_positions, tcp_pose
+
+HELD_WITHIN_M = 0.03
+"""Farthest that the centre of a held cube is from the point between the fingertips."""
+FINGERS_ON_CUBE_M = (0.012, 0.0225)
+"""Finger positions between which the fingers rest on a 40.6 mm cube; closed on nothing they go to 0."""
+FINGERS_OPEN_M = 0.035
+"""A finger position from which the gripper counts as released; fully open is 0.04."""
+STACK_HEIGHT_M = (0.03, 0.06)
+"""Height of the upper cube's centre above the lower's; touching cubes are 0.0406 apart."""
+STACK_OFFSET_M = 0.04
+"""Largest horizontal distance of the centres, as in the stock task."""
+AT_REST_M_S = 0.05
+"""Speed below which a cube rests, as in the stock task."""
+
+
+def object_grasped(env: ManagerBasedEnv, name: str) -> Tensor:
+    """Whether the gripper holds the cube. Shape (N,)."""
+    near = torch.linalg.vector_norm(cube_pose(env, name)[:, :3] - tcp_pose(env)[0], dim=1) < HELD_WITHIN_M
+    fingers = finger_positions(env)
+    low, high = FINGERS_ON_CUBE_M
+    return near & ((fingers > low) & (fingers < high)).all(1)
+
+
+def object_stacked(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
+    """Whether one cube lies on the other, released. Shape (N,)."""
+    return _on_top(env, upper, lower) & _released(env)
+
+
+def cubes_stacked(env: ManagerBasedEnv) -> Tensor:
+    """Whether the three cubes are a tower, at rest, with the gripper released. True for as long as that is so. Shape (N,)."""
+    tower = _on_top(env, CUBES[1], CUBES[0]) & _on_top(env, CUBES[2], CUBES[1]) & _released(env)
+    for name in CUBES:
+        tower &= torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1) < AT_REST_M_S
+    return tower
+
+
+def _on_top(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
+    offset = cube_pose(env, upper)[:, :3] - cube_pose(env, lower)[:, :3]
+    low, high = STACK_HEIGHT_M
+    aligned = torch.linalg.vector_norm(offset[:, :2], dim=1) < STACK_OFFSET_M
+    return aligned & (offset[:, 2] > low) & (offset[:, 2] < high)
+
+
+def _released(env: ManagerBasedEnv) -> Tensor:
+    return (finger_positions(env) > FINGERS_OPEN_M).all(1)
