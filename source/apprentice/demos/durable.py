@@ -88,6 +88,16 @@ def _forget_in_child() -> None:
 os.register_at_fork(after_in_child=_forget_in_child)
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise the error of commands that only make new files.
+
+    Raises:
+        UserError: If `path` exists.
+    """
+    if path.exists():
+        raise UserError(f"{path}: expected a new output file, found an existing one; choose another output.")
+
+
 def _is_at(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -90,11 +90,16 @@ def fold(path: Path) -> int:
         base = path if path.exists() else None
         room = _FOLDING_ROOM + sum(part.path.stat().st_size for part in parts)
         with replacing(path, base=base, room=room) as file:
-            added = [(part.group, _add(file, part, path)) for part in parts]
-            count(file, [name for group, name in added if group == "data" and name is not None])
-            gained = sum(name is not None for _, name in added)
+            gained = add_parts(file, parts, path)
     _remove(path, parts)
     return gained
+
+
+def add_parts(file: H5, parts: Sequence[Part], path: Path) -> int:
+    """Copy those parts of the demo file `path` into `file` that it lacks; how many those were."""
+    added = [(part.group, _add(file, part, path)) for part in parts]
+    count(file, [name for group, name in added if group == "data" and name is not None])
+    return sum(name is not None for _, name in added)
 
 
 def count(file: H5, names: Sequence[str]) -> None:

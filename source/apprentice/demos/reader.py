@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from apprentice.demos import masks
 from apprentice.demos.hdf5 import H5, dataset_keys, expand_keys, is_dataset, read_array, read_attrs
-from apprentice.demos.parts import task_of
+from apprentice.demos.parts import list_parts, task_of
 from apprentice.demos.schema import Demo, not_finite, problems, user_error
 from apprentice.demos.view import StoreView
 from apprentice.errors import UserError
@@ -162,6 +162,17 @@ class DemoFile:
             for name, rows in zip(names, np.split(whole, ends[:-1]), strict=True):
                 if (text := not_finite(rows)) is not None:
                     raise user_error(self.path, name, key, text)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size on disk, of demos that are not yet folded in too."""
+        return self.path.stat().st_size + sum(part.path.stat().st_size for part in list_parts(self.path))
+
+    def copy(self, name: str, group: H5, new_name: str) -> H5:
+        """Copy a demo, as it is stored, into an open HDF5 group; its copy there."""
+        with self._view.demo(name) as demo:
+            demo.file.copy(demo, group, name=new_name)
+        return group[new_name]
 
     def _success(self, name: str) -> bool:
         with self._view.demo(name) as group:
