@@ -1,0 +1,151 @@
+"""What training leaves on disk: the policy as a Robomimic checkpoint, and the state to go on from. Written in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from apprentice.errors import UserError
+
+POLICY = "policy.pth"
+STATE = "state.pt"
+CONFIG = "config.json"
+LOG = "log.jsonl"
+
+Optimisers = list[tuple[str, Any]]
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace a file in one step that survives a kill or a power cut at any moment.
+
+    Raises:
+        UserError: If the folder cannot be written or the disk is full.
+    """
+    scratch = path.with_name(path.name + ".tmp")
+    try:
+        write(scratch)
+        with scratch.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
+        scratch.unlink(missing_ok=True)
+        raise UserError(f"Expected to write {path}, but {error}; free space or choose another --output.") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file in one step."""
+    write_atomically(path, lambda scratch: scratch.write_text(json.dumps(value, indent=2) + "\n"))
+
+
+def save_policy(
+    path: Path,
+    *,
+    algo: Any,
+    averaged: Mapping[str, Tensor],
+    config: Any,
+    shapes: Mapping[str, Any],
+    obs_statistics: Mapping[str, Any] | None,
+    env_args: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint that Robomimic's `policy_from_checkpoint` loads.
+
+    Args:
+        path: Where to.
+        algo: The Robomimic algorithm.
+        averaged: Moving averages that stand for its parameters, by name.
+        config: Its Robomimic config.
+        shapes: Robomimic's shape metadata.
+        obs_statistics: Robomimic's observation statistics, if observations are normalised outside the network.
+        env_args: Robomimic's environment metadata.
+        about: JSON-able facts of ours under the key "apprentice", which Robomimic ignores.
+    """
+    content: dict[str, Any] = {
+        "model": {**algo.serialize(), **averaged},
+        "config": config.dump(),
+        "algo_name": config.algo_name,
+        "env_metadata": dict(env_args),
+        "shape_metadata": dict(shapes),
+        "apprentice": dict(about),
+    }
+    if obs_statistics is not None:
+        content["obs_normalization_stats"] = obs_statistics
+    write_atomically(path, lambda scratch: torch.save(content, scratch))
+
+
+def save_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor], step: int, seconds: float) -> None:
+    """Write everything that the next step depends on."""
+    numpy_state = np.random.get_state(legacy=True)
+    content = {
+        "step": step,
+        "seconds": seconds,
+        "weights": algo.nets.state_dict(),
+        "averaged": dict(averaged),
+        "optimisers": [optimiser.state_dict() for _, optimiser in _optimisers(algo.optimizers)],
+        "schedules": [schedule.state_dict() for _, schedule in _optimisers(algo.lr_schedulers)],
+        "rng": {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "numpy": [numpy_state[0], torch.from_numpy(np.asarray(numpy_state[1]).astype(np.int64)), *numpy_state[2:]],
+            "python": random.getstate(),
+        },
+    }
+    write_atomically(path, lambda scratch: torch.save(content, scratch))
+
+
+def load_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor]) -> tuple[int, float]:
+    """Put an algorithm and every random number generator back to where `save_state` saw them.
+
+    Returns:
+        The step and the seconds spent so far.
+
+    Raises:
+        UserError: If the file cannot be read or belongs to another algorithm.
+    """
+    try:
+        content = torch.load(path, map_location=algo.device, weights_only=True)
+        algo.nets.load_state_dict(content["weights"])
+        for name, value in averaged.items():
+            value.copy_(content["averaged"][name])
+        for (_, optimiser), state in zip(_optimisers(algo.optimizers), content["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        for (_, schedule), state in zip(_optimisers(algo.lr_schedulers), content["schedules"], strict=True):
+            schedule.load_state_dict(state)
+    except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise UserError(
+            f"Expected the training state of this run in {path}, but it cannot be used ({error}); train into another"
+            " --output."
+        ) from error
+    rng = content["rng"]
+    torch.set_rng_state(rng["torch"].cpu())
+    if rng["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([state.cpu() for state in rng["cuda"]])
+    kind, key, position, has_gauss, gauss = rng["numpy"]
+    np.random.set_state((kind, key.cpu().numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, internal, gauss_next = rng["python"]
+    random.setstate((version, tuple(internal), gauss_next))
+    return int(content["step"]), float(content["seconds"])
+
+
+def _optimisers(of: Mapping[str, Any]) -> Optimisers:
+    """Robomimic keeps one, a list, or None per network."""
+    return [
+        (name, item)
+        for name, entry in of.items()
+        for item in (entry if isinstance(entry, list) else [entry])
+        if item is not None
+    ]

@@ -1,0 +1,95 @@
+"""What a policy sees of the objects: their poses relative to the end effectors, with symmetry taken out.
+
+Written for poses in any one frame, batched, from the observations of a demo or of a running environment alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apprentice.poses import position, rotation
+
+EEF_POSE = "datagen_info/eef_pose/"
+OBJECT_POSE = "datagen_info/object_pose/"
+
+
+@dataclass(kw_only=True, frozen=True)
+class FeatureCfg:
+    """Which observations become features. Stored in the checkpoint, so play sees what training saw."""
+
+    eefs: tuple[str, ...] = ()
+    """End effectors whose pose is observed under `datagen_info/eef_pose/`."""
+    objects: tuple[str, ...] = ()
+    """Objects whose pose is observed under `datagen_info/object_pose/`."""
+    symmetry: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Order of each object's rotational symmetry about its z axis; 1 = none."""
+    plain: tuple[str, ...] = ()
+    """Observations taken as they are, such as finger positions."""
+    last_action: str | None = None
+    """Observation that holds the previous action, of which `last_action_columns` are used."""
+    last_action_columns: tuple[int, ...] = ()
+    """The gripper columns: what was commanded last cannot be seen in the finger positions alone."""
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> FeatureCfg:
+        """From what `to_dict` gave, through JSON."""
+        return FeatureCfg(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @property
+    def obs_keys(self) -> tuple[str, ...]:
+        """Every observation that the features need, by its key below `obs/`."""
+        poses = [EEF_POSE + name for name in self.eefs] + [OBJECT_POSE + name for name in self.objects]
+        return (*poses, *self.plain, *((self.last_action,) if self.last_action else ()))
+
+
+def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor | None = None) -> Tensor:
+    """The feature vector of each observation.
+
+    Args:
+        obs: Observations by key. Shape (N, ...).
+        cfg: Which of them.
+        initial_command: Stands for the last gripper command before there was any action. Shape (len(columns),).
+
+    Returns:
+        Shape (N, F).
+    """
+    parts: list[Tensor] = []
+    eefs = [obs[EEF_POSE + name] for name in cfg.eefs]
+    objects = [obs[OBJECT_POSE + name] for name in cfg.objects]
+    for eef in eefs:
+        parts += [position(eef), eef[:, :3, 0], eef[:, :3, 2]]
+    for name, pose in zip(cfg.objects, objects, strict=True):
+        for eef in eefs:
+            angle = cfg.symmetry.get(name, 1) * (_yaw(pose) - _yaw(eef))
+            parts += [position(pose) - position(eef), torch.stack([torch.sin(angle), torch.cos(angle)], -1)]
+        parts += [pose[:, 2:3, 3], pose[:, 2:3, 2]]
+    parts += _differences(objects)
+    parts += _differences(eefs)
+    parts += [obs[key].reshape(len(obs[key]), -1).float() for key in cfg.plain]
+    if cfg.last_action and cfg.last_action_columns:
+        action = obs[cfg.last_action]
+        command = action[:, list(cfg.last_action_columns)]
+        if initial_command is not None:
+            # Isaac Lab reports zeros until the first action, a command that no gripper was ever given
+            command = torch.where((action == 0).all(-1, keepdim=True), initial_command, command)
+        parts.append(command)
+    return torch.cat(parts, -1)
+
+
+def _yaw(pose: Tensor) -> Tensor:
+    """Heading of the x axis. Shape (N,), rad."""
+    r = rotation(pose)
+    return torch.atan2(r[:, 1, 0], r[:, 0, 0])
+
+
+def _differences(poses: Sequence[Tensor]) -> list[Tensor]:
+    return [position(b) - position(a) for i, a in enumerate(poses) for b in poses[i + 1 :]]

@@ -1,0 +1,135 @@
+"""One step of each kind of policy, for any environments at once, with everything it remembers passed in and out.
+
+Robomimic keeps one step counter and one hidden state for the whole batch, so that no environment can start anew alone.
+Here every environment has its own age and its own row of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Memory = dict[str, Tensor]
+"""One row for each environment."""
+Step = Callable[[Mapping[str, Tensor], Memory, Tensor, Tensor], tuple[Tensor, Memory]]
+"""(observations, memory or {}, steps since reset of shape (N,), uniform noise of shape (N, 1 + A)) to (actions, memory).
+"""
+
+
+def step_function(algo: Any) -> Step:
+    """How this Robomimic algorithm acts."""
+    from robomimic.algo.bc import BC_GMM, BC_RNN, BC_RNN_GMM, BC_Gaussian, BC_Transformer, BC_Transformer_GMM
+
+    from apprentice.learn.chunked_bc import ChunkedBC
+
+    if isinstance(algo, ChunkedBC):
+        return lambda obs, memory, age, noise: algo.step(obs, memory, age)
+    if isinstance(algo, BC_RNN):
+        step = _recurrent(algo, stochastic=isinstance(algo, BC_RNN_GMM))
+    elif isinstance(algo, BC_Transformer):
+        step = _stacked(algo, stochastic=isinstance(algo, BC_Transformer_GMM))
+    elif isinstance(algo, BC_GMM | BC_Gaussian):
+        net = algo.nets["policy"]
+        step = lambda obs, memory, age, noise: (_draw(net.forward_train(obs), noise), {})  # noqa: E731
+    else:
+        return lambda obs, memory, age, noise: (algo.get_action(obs), {})
+    if "action_range" not in algo.nets:
+        return step
+    unscale = algo.nets["action_range"].unscale
+
+    def unscaled(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Tensor) -> tuple[Tensor, Memory]:
+        actions, memory = step(obs, memory, age, noise)
+        return unscale(actions), memory
+
+    return unscaled
+
+
+def _recurrent(algo: Any, stochastic: bool) -> Step:
+    """The hidden state starts from zero every `horizon` steps of an environment, the length of the training windows."""
+    net, horizon = algo.nets["policy"], algo.algo_config.rnn.horizon
+    open_loop = algo.algo_config.rnn.get("open_loop", False)
+
+    def step(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Tensor) -> tuple[Tensor, Memory]:
+        begins = age % horizon == 0
+        if open_loop:
+            obs = {
+                key: torch.where(_like(begins, value), value, memory["obs/" + key]) if memory else value
+                for key, value in obs.items()
+            }
+        zero = net.get_rnn_init_state(batch_size=len(age), device=age.device)
+        names = ("h", "c") if isinstance(zero, tuple) else ("h",)
+        zeros = zero if isinstance(zero, tuple) else (zero,)
+        # memory has the environment first, torch's recurrent nets have it second
+        hidden = tuple(
+            torch.where(begins[None, :, None], start, memory[name].transpose(0, 1) if memory else start).contiguous()
+            for name, start in zip(names, zeros, strict=True)
+        )
+        state = hidden if len(hidden) > 1 else hidden[0]
+        if stochastic:
+            distribution, state = net.forward_train_step(obs, rnn_state=state)
+            actions = _draw(distribution, noise)
+        else:
+            actions, state = net.forward_step(obs, rnn_state=state)
+        states = state if isinstance(state, tuple) else (state,)
+        kept = {name: value.transpose(0, 1) for name, value in zip(names, states, strict=True)}
+        return actions, kept | ({"obs/" + key: value for key, value in obs.items()} if open_loop else {})
+
+    return step
+
+
+def _stacked(algo: Any, stochastic: bool) -> Step:
+    """The last `context_length` observations of each environment; at its first step they all are the first one."""
+    net, frames = algo.nets["policy"], algo.context_length
+
+    def step(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Tensor) -> tuple[Tensor, Memory]:
+        stacks: Memory = {}
+        for key, value in obs.items():
+            now = value[:, None]
+            past = memory[key] if memory else now.expand(-1, frames, *value.shape[1:])
+            stacks[key] = torch.where(_like(age == 0, past), now, torch.cat([past, now], 1)[:, -frames:])
+        if stochastic:
+            actions = _draw(_last_step(net.forward_train(stacks)), noise)
+        else:
+            actions = net(stacks)[:, -1]
+        return actions, stacks
+
+    return step
+
+
+def _last_step(distribution: Any) -> Any:
+    """The action distribution of the last frame of a sequence."""
+    from torch import distributions as D
+
+    parts = distribution.component_distribution.base_dist
+    return D.MixtureSameFamily(
+        D.Categorical(logits=distribution.mixture_distribution.logits[:, -1]),
+        D.Independent(D.Normal(parts.loc[:, -1], parts.scale[:, -1]), 1),
+    )
+
+
+def _draw(distribution: Any, noise: Tensor) -> Tensor:
+    """Sample with given noise, so that what one environment draws does not depend on who else is in the batch.
+
+    Args:
+        distribution: A mixture of normal distributions, or one, of shape (N, A).
+        noise: Uniform in [0, 1): the first column chooses the component. Shape (N, 1 + A).
+
+    Returns:
+        Shape (N, A).
+    """
+    normal = torch.special.ndtri(noise[:, 1:].clamp(1e-6, 1 - 1e-6))
+    if not hasattr(distribution, "mixture_distribution"):
+        base = distribution.base_dist
+        return base.loc + base.scale * normal
+    parts, weights = distribution.component_distribution.base_dist, distribution.mixture_distribution.probs
+    chosen = (weights.cumsum(-1) < noise[:, :1]).sum(-1).clamp(max=weights.shape[-1] - 1)
+    rows = torch.arange(len(noise), device=noise.device)
+    return parts.loc[rows, chosen] + parts.scale[rows, chosen] * normal
+
+
+def _like(rows: Tensor, value: Tensor) -> Tensor:
+    """A boolean per environment, shaped to broadcast with that environment's values."""
+    return rows.view(-1, *[1] * (value.dim() - 1))

@@ -1,0 +1,235 @@
+"""From what the user chose and what the demo file holds to a complete Robomimic config and an algorithm."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from apprentice.errors import UserError
+from apprentice.learn.cfg import TrainCfg
+from apprentice.learn.dataset import Frames, Source
+
+_RNN_GMM = {"gmm": {"enabled": True}, "rnn": {"enabled": True, "horizon": 10, "hidden_dim": 400}, "actor_layer_dims": []}
+_TRANSFORMER = {"transformer": {"enabled": True, "context_length": 10, "embed_dim": 256, "num_layers": 4}}
+_ADAM = {"optim_params": {"policy": {"learning_rate": {"initial": 1e-3}}}}
+_WINDOW = {"dataset_keys": ["actions"], "hdf5_cache_mode": "low_dim", "batch_size": 100}
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "chunked_bc": {"algo_name": "chunked_bc"},
+    "bc": {"algo_name": "bc", "train": {**_WINDOW, "num_epochs": 200}, "algo": _ADAM},
+    "bc_rnn_gmm": {
+        "algo_name": "bc",
+        "train": {**_WINDOW, "seq_length": 10, "num_epochs": 200},
+        "algo": {**_ADAM, **_RNN_GMM},
+    },
+    "bc_transformer": {
+        "algo_name": "bc",
+        "train": {**_WINDOW, "frame_stack": 10, "num_epochs": 200},
+        "algo": {**_TRANSFORMER, "optim_params": {"policy": {"learning_rate": {"initial": 1e-4}}}},
+    },
+    "bc_transformer_gmm": {
+        "algo_name": "bc",
+        "train": {**_WINDOW, "frame_stack": 10, "num_epochs": 200},
+        "algo": {
+            **_TRANSFORMER,
+            "gmm": {"enabled": True},
+            "optim_params": {"policy": {"learning_rate": {"initial": 1e-4}}},
+        },
+    },
+}
+"""What each recipe changes in Robomimic's defaults. `config/robomimic/` holds the same as files to edit."""
+
+_ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
+"""What Isaac Lab's own configs observe; preferred because other terms may be in world coordinates."""
+_LAST_ACTION = ("actions", "last_action")
+_PROPRIOCEPTION = ("gripper", "finger", "hand_joint")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Robomimic, which reports its inner life on stdout."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def require_robomimic() -> None:
+    """Import Robomimic and what we add to it.
+
+    Raises:
+        UserError: If Robomimic is not installed.
+    """
+    try:
+        with quiet():
+            from apprentice.learn import robomimic_plugins  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"Expected Robomimic 0.3.0, but {error}; install it with `pip install --no-deps robomimic==0.3.0`"
+            " (the README lists what it needs besides)."
+        ) from error
+
+
+def load_config(cfg: TrainCfg) -> Any:
+    """The Robomimic config of a recipe or of a JSON file, before it has seen the demos.
+
+    Raises:
+        UserError: If there is no such recipe or file, or the file is not a Robomimic config.
+    """
+    from robomimic.config import config_factory, get_all_registered_configs
+
+    values = _read_json(cfg.config) if cfg.config else RECIPES.get(cfg.algo)
+    if values is None:
+        raise UserError(f"Expected --algo to be one of {', '.join(RECIPES)}, got {cfg.algo!r}.")
+    name, known = values.get("algo_name"), sorted(get_all_registered_configs())
+    if name not in known:
+        raise UserError(f"Expected algo_name in {cfg.config} to be one of {', '.join(known)}, found {name!r}.")
+    if cfg.normalise and name == "bc":
+        name = "bc_scaled_actions"
+    config = config_factory(name)
+    try:
+        with config.values_unlocked():
+            config.update({**values, "algo_name": name})
+            if cfg.batch_size:
+                config.train.batch_size = cfg.batch_size
+            config.train.seed = cfg.seed
+            if cfg.normalise and name != "chunked_bc":
+                config.train.hdf5_normalize_obs = True
+            if cfg.steps and name == "chunked_bc":
+                config.algo.steps = cfg.steps
+    except (RuntimeError, KeyError, AttributeError) as error:
+        raise UserError(f"Expected a Robomimic 0.3.0 config in {cfg.config}, but {error}; correct that key.") from error
+    _check_supported(config, cfg)
+    return config
+
+
+def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
+    """Fill in what the algorithm observes, from what the demos have, where the config does not say.
+
+    Raises:
+        UserError: If the demos lack a key that the config names.
+    """
+    available = source.obs_keys()
+    wanted = [key for keys in config.observation.modalities.obs.values() for key in keys]
+    default = not cfg.config and cfg.algo != "chunked_bc"
+    with config.values_unlocked():
+        if config.algo_name == "chunked_bc":
+            chosen = _chunked_features(config, source, cfg, available)
+            config.algo.features.update(chosen.to_dict())
+            config.observation.modalities.obs.low_dim = list(chosen.obs_keys)
+        elif default:
+            preferred = [key for key in _ISAAC_LAB_KEYS if key in available]
+            plain = [key for key in available if "/" not in key and key not in _LAST_ACTION]
+            config.observation.modalities.obs.low_dim = preferred if len(preferred) == 4 else plain
+    wanted = [key for keys in config.observation.modalities.obs.values() for key in keys]
+    missing = [key for key in wanted if key not in available]
+    if missing or not wanted:
+        raise UserError(
+            f"Expected the observations {', '.join(missing) or 'to learn from'} in {source.path}, found only:"
+            f" {', '.join(available) or 'none'}; name others in the config (observation.modalities.obs.low_dim)."
+        )
+
+
+def data_keys(config: Any, source: Source) -> list[str]:
+    """Keys of the demo file that training reads."""
+    from apprentice.learn.features import EEF_POSE
+
+    keys = ["obs/" + key for keys in config.observation.modalities.obs.values() for key in keys]
+    keys += [key for key in config.train.dataset_keys if key in source.keys and key not in keys]
+    if config.algo_name == "chunked_bc":
+        # only to recognise what the actions mean
+        targets = [_target_key(name) for name in config.algo.features.eefs]
+        keys += [key for key in targets if key in source.keys]
+        assert all("obs/" + EEF_POSE + name in keys for name in config.algo.features.eefs)
+    return keys
+
+
+def recognise_actions(config: Any, frames: Frames) -> None:
+    """Fill in what the columns of the actions mean (chunked BC)."""
+    from apprentice.learn.action_space import recognise
+    from apprentice.learn.features import EEF_POSE
+
+    eefs = list(config.algo.features.eefs)
+    space = recognise(
+        frames.data["actions"].float(),
+        {name: frames.data["obs/" + EEF_POSE + name].float() for name in eefs},
+        {name: frames.data[_target_key(name)].float() for name in eefs if _target_key(name) in frames.data},
+        frames.lengths,
+    )
+    with config.values_unlocked():
+        config.algo.action_space.update(space.to_dict())
+        if config.algo.features.last_action:
+            config.algo.features.last_action_columns = [column.column for column in space.binary]
+
+
+def total_steps(config: Any, cfg: TrainCfg, batches: int) -> int:
+    """Gradient steps of a run: as asked for, or as many as the config's epochs come to."""
+    if cfg.steps:
+        return cfg.steps
+    if config.algo_name == "chunked_bc":
+        return int(config.algo.steps)
+    return int(config.train.num_epochs * epoch_steps(config, batches))
+
+
+def epoch_steps(config: Any, batches: int) -> int:
+    """Gradient steps of one of Robomimic's epochs, after which its learning rates are scheduled."""
+    return int(config.experiment.epoch_every_n_steps or batches)
+
+
+def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> Any:
+    from apprentice.learn.features import EEF_POSE, OBJECT_POSE, FeatureCfg
+
+    named = list(config.observation.modalities.obs.low_dim)
+    keys = named or available
+    eefs = tuple(key.removeprefix(EEF_POSE) for key in keys if key.startswith(EEF_POSE))
+    objects = tuple(key.removeprefix(OBJECT_POSE) for key in keys if key.startswith(OBJECT_POSE))
+    if not eefs:
+        objects = ()
+    poses = {EEF_POSE + name for name in eefs} | {OBJECT_POSE + name for name in objects}
+    plain = [key for key in keys if key not in poses and key not in _LAST_ACTION]
+    if not named:
+        plain = [key for key in plain if "/" not in key]
+        if eefs:
+            # joints repeat what the pose says, and absolute object poses are what the relative ones replace
+            plain = [key for key in plain if any(word in key for word in _PROPRIOCEPTION)]
+    last = next((key for key in _LAST_ACTION if key in keys), None)
+    symmetry = {**source.meta.get("symmetry", {}), **cfg.symmetry}
+    unknown = sorted(set(cfg.symmetry) - set(objects))
+    if unknown:
+        raise UserError(f"Expected --symmetry for objects of {source.path} ({', '.join(objects)}), got {unknown}.")
+    return FeatureCfg(
+        eefs=eefs,
+        objects=objects,
+        symmetry={name: int(symmetry.get(name, 1)) for name in objects},
+        plain=tuple(plain),
+        last_action=last,
+    )
+
+
+def _target_key(eef: str) -> str:
+    return f"obs/datagen_info/target_eef_pose/{eef}"
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"Expected a Robomimic config at {path}, found no file.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"Expected a Robomimic config (JSON) at {path}, but {error}.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"Expected a JSON object in {path}, found {type(values).__name__}.")
+    return values
+
+
+def _check_supported(config: Any, cfg: TrainCfg) -> None:
+    name = cfg.config or cfg.algo
+    if config.algo_name not in ("bc", "bc_scaled_actions", "chunked_bc"):
+        raise UserError(
+            f"Expected {name} to be an imitation algorithm (bc, chunked_bc), found {config.algo_name!r}, which needs"
+            " rewards that demos do not have; choose another config."
+        )
+    if config.use_goals or config.train.goal_mode:
+        raise UserError(f"Expected {name} without goals, found goal observations; demos here carry none.")
