@@ -1,0 +1,70 @@
+"""Opening Isaac Lab environments without Kit, quietly. Isaac Lab keeps one simulation per process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from apprentice.errors import UserError
+
+from .backends import configure
+from .localise import localise
+
+_open = False
+
+
+@contextlib.contextmanager
+def launched(
+    env_class: Any, env_cfg: Any, *, backend: str = "native", num_envs: int = 1, seed: int = 0, threads: int = 1
+) -> Iterator[Any]:
+    """Create an Isaac Lab environment on local assets and the chosen backend.
+
+    Terminations and recorders are taken off: whoever steps the environment decides when an episode ends and what is
+    kept.
+
+    Args:
+        env_class: The environment's class, such as `ManagerBasedRLMimicEnv`.
+        env_cfg: Its configuration; changed in place.
+        backend: See `configure`.
+        num_envs: Environments stepped together.
+        seed: Isaac Lab's seed for what is drawn at start-up.
+        threads: Processor threads for physics and for torch.
+
+    Raises:
+        UserError: If assets are missing, the backend can't run, or a simulation ran in this process before.
+    """
+    global _open
+    if _open:
+        raise UserError("Expected one simulation per process, found a second: run each command in a process of its own.")
+    localise(env_cfg, backend)
+    configure(env_cfg, backend, num_envs, threads)
+    env_cfg.seed = seed
+    env_cfg.terminations = None
+    env_cfg.recorders = None
+    torch.set_num_threads(max(1, threads))
+    from isaaclab.app import launch_simulation
+
+    with launch_simulation(env_cfg, {"device": env_cfg.sim.device}), torch.inference_mode():
+        _open = True
+        with _quiet():
+            env = env_class(cfg=env_cfg)
+        try:
+            yield env
+        finally:
+            with _quiet():
+                env.close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Isaac Lab's set-up tables off the terminal, unless APPRENTICE_VERBOSE is set."""
+    if os.environ.get("APPRENTICE_VERBOSE"):
+        yield
+        return
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
