@@ -1,0 +1,43 @@
+"""Builds the page of a run: one file to look at, keep and send."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from apprentice.errors import UserError
+from apprentice.report import overview
+from apprentice.report.augmentation import augmentation
+from apprentice.report.evaluation import evaluation
+from apprentice.report.page import page
+from apprentice.report.provenance import provenance
+from apprentice.report.results import read_run
+from apprentice.report.training import training
+
+
+def build_report(run_dir: Path) -> Path:
+    """Draw `report.html` in the folder of a run from the result files in it.
+
+    A part of the run that is missing is left out, with a line that says so.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        UserError: If the folder holds no result files, or the page cannot be written.
+    """
+    run = read_run(run_dir)
+    sections = [overview.demos(run), augmentation(run), training(run), evaluation(run), provenance(run)]
+    text = page(
+        title=overview.title(run),
+        subtitle=overview.subtitle(run),
+        overview=overview.overview(run),
+        sections=sections,
+    )
+    path, partial = run_dir / "report.html", run_dir / "report.html.partial"
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"Expected to write {path}, but {error.strerror}; make the folder writable.") from error
+    return path

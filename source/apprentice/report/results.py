@@ -1,0 +1,127 @@
+"""Reads what the stages of a run left behind, whatever of it there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow.parquet as pq  # pyright: ignore[reportMissingTypeStubs]
+
+from apprentice.errors import UserError
+from apprentice.report.fields import Json, object_in, text_in
+
+
+@dataclass(kw_only=True)
+class RunResults:
+    """Everything a report is drawn from. A part that is missing is empty."""
+
+    directory: Path
+    """Of the run."""
+    summary: Json = field(default_factory=dict[str, Any])
+    """`summary.json`."""
+    augmentations: dict[str, Json] = field(default_factory=dict[str, Json])
+    """`*.stats.json` by the name of the file they describe."""
+    training: list[Json] = field(default_factory=list[Json])
+    """Lines of `train/log.jsonl`."""
+    evaluation: Json = field(default_factory=dict[str, Any])
+    """`evaluation.json`."""
+    rollouts: list[Json] = field(default_factory=list[Json])
+    """Rows of `rollouts.parquet`."""
+    videos: list[Path] = field(default_factory=list[Path])
+    """Videos of rollouts."""
+    files: list[Path] = field(default_factory=list[Path])
+    """All files that were read."""
+    unreadable: list[str] = field(default_factory=list[str])
+    """What was wrong with the files that could not be."""
+
+    def stage(self, name: str) -> Json:
+        """What `summary.json` says of a stage."""
+        return object_in(self.summary, name)
+
+    @property
+    def sources(self) -> list[Json]:
+        """All objects that may say what the run was about."""
+        return [self.summary, self.evaluation, *self.augmentations.values()]
+
+    @property
+    def operator(self) -> str:
+        """Who or what operated the robot in the source demos; empty if nobody says."""
+        said = [text_in(source, "operator") for source in (self.stage("record"), *self.augmentations.values())]
+        return next(filter(None, said), "")
+
+
+def read_run(directory: Path) -> RunResults:
+    """Read the result files of a run, or of one stage.
+
+    Raises:
+        UserError: If the folder does not exist or holds no result file.
+    """
+    if not directory.is_dir():
+        raise UserError(f"Expected the folder of a run, but {directory} is none; name the --output of a command.")
+    run = RunResults(directory=directory)
+    run.summary = _first(_objects(run, ["summary.json"]))
+    run.evaluation = _first(_objects(run, ["evaluation.json", "evaluate/evaluation.json"]))
+    for path, stats in _objects(run, ["*.stats.json", "*/*.stats.json"]):
+        run.augmentations[path.name.removesuffix(".stats.json")] = stats
+    for path in _find(directory, ["train/log.jsonl", "log.jsonl"]):
+        run.training = _lines(run, path)
+    for path in _find(directory, ["rollouts.parquet", "evaluate/rollouts.parquet"]):
+        run.rollouts = _rows(run, path)
+    run.videos = _find(directory, ["videos/*.mp4", "evaluate/videos/*.mp4"])
+    if not run.files and not run.unreadable:
+        raise UserError(
+            f"Expected result files (summary.json, *.stats.json, train/log.jsonl, evaluate/evaluation.json) in "
+            f"{directory}, found none; run a command with that --output first."
+        )
+    return run
+
+
+def _find(directory: Path, patterns: list[str]) -> list[Path]:
+    return [path for pattern in patterns for path in sorted(directory.glob(pattern))]
+
+
+def _objects(run: RunResults, patterns: list[str]) -> Iterator[tuple[Path, Json]]:
+    for path in _find(run.directory, patterns):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            run.unreadable.append(f"{path.relative_to(run.directory)}: {error}")
+            continue
+        if isinstance(value, dict):
+            run.files.append(path)
+            yield path, cast(Json, value)
+        else:
+            run.unreadable.append(f"{path.relative_to(run.directory)}: expected a JSON object")
+
+
+def _first(objects: Iterator[tuple[Path, Json]]) -> Json:
+    for _, value in objects:
+        return value
+    return {}
+
+
+def _lines(run: RunResults, path: Path) -> list[Json]:
+    """Lines of a log; one that a kill tore is left out."""
+    rows: list[Json] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append(cast(Json, row))
+    run.files.append(path)
+    return rows
+
+
+def _rows(run: RunResults, path: Path) -> list[Json]:
+    try:
+        rows = cast(list[Json], pq.read_table(path).to_pylist())  # pyright: ignore[reportUnknownMemberType]
+    except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors
+        run.unreadable.append(f"{path.relative_to(run.directory)}: {error}")
+        return []
+    run.files.append(path)
+    return rows

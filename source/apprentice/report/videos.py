@@ -1,0 +1,57 @@
+"""Videos of rollouts, inside the page."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from pathlib import Path
+
+from apprentice.report.fields import Json, number_in, text_in
+from apprentice.report.page import grid, missing
+from apprentice.report.results import RunResults
+from apprentice.report.words import plural
+
+VIDEO_BYTES = 4_000_000
+"""Videos embedded in a page at most, so that it stays easy to send."""
+
+
+def videos(run: RunResults) -> str:
+    """Failures, then successes; the smallest first, as many as the page may hold."""
+    if not run.videos:
+        return missing("No videos of rollouts in this run.")
+    rows = {int(row["index"]): row for row in run.rollouts if number_in(row, "index") is not None}
+    groups: dict[str, list[str]] = {"failure": [], "success": []}
+    left_out: list[str] = []
+    room = VIDEO_BYTES
+    for path in sorted(run.videos, key=lambda path: path.stat().st_size):
+        size = path.stat().st_size
+        if size > room:
+            left_out.append(path.relative_to(run.directory).as_posix())
+            continue
+        room -= size
+        outcome = "success" if path.name.startswith("success") else "failure"
+        groups[outcome].append(_video(path, outcome, rows))
+    text = ""
+    for outcome, heading in (("failure", "Failures"), ("success", "Successes")):
+        if groups[outcome]:
+            text += f'<h3 class="group">{heading}</h3>' + grid(groups[outcome], "videos")
+    if left_out:
+        text += missing(f"Too large for this page: {', '.join(sorted(left_out))}.")
+    return text
+
+
+def _video(path: Path, outcome: str, rows: dict[int, Json]) -> str:
+    digits = path.stem.rpartition("_")[2]
+    row = rows.get(int(digits), {}) if digits.isdigit() else {}
+    words = [f"Rollout {int(digits)}" if digits.isdigit() else path.stem]
+    if seed := text_in(row, "seed"):
+        words.append(f"seed {seed}")
+    if steps := number_in(row, "steps"):
+        words.append(plural(steps, "step"))
+    cause = text_in(row, "failed_subtask")
+    verdict = f"failed at {cause}" if cause else outcome
+    data = base64.b64encode(path.read_bytes()).decode()
+    return (
+        f'<figure><video controls loop muted playsinline preload="auto" src="data:video/mp4;base64,{data}"></video>'
+        f'<figcaption><b class="{outcome}">{escape(verdict)}</b><br>{escape(" · ".join(words))}</figcaption></figure>'
+    )
