@@ -13,6 +13,8 @@ import torch
 from apprentice.sim.launch import launched
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
+from .neutral import neutral_actions
+
 if TYPE_CHECKING:
     from .registry import TaskInfo
 
@@ -109,7 +111,7 @@ class Session:
 
     def neutral_actions(self) -> torch.Tensor:
         """Actions that stay put with the gripper open. Shape (N, A)."""
-        return self.task_info.neutral_action.expand(self.num_envs, -1)
+        return neutral_actions(self.env)
 
     def success(self) -> torch.Tensor:
         """Whether the success term is true right now. Shape (N,), bool. All false for tasks without one."""
@@ -200,17 +202,15 @@ def open_session(
     Raises:
         UserError: If the task is unknown, can't run on the backend, or has no such variant.
     """
-    from .registry import environment_class, load_cfg, task_info
-    from .variants import apply_variant
+    from .registry import apply_variant, environment_class, load_env_cfg, task_info
 
     info = task_info(task)
-    env_cfg = load_cfg(info.id)
+    env_cfg = load_env_cfg(info.id, backend)
     if variant is not None:
         apply_variant(env_cfg, variant)
-    success = getattr(env_cfg.terminations, "success", None)
-    with launched(
-        environment_class(info.id), env_cfg, backend=backend, num_envs=num_envs, seed=seed, threads=threads
-    ) as env:
+    success = getattr(env_cfg.terminations, info.success) if info.success else None
+    env_class = environment_class(info.id)
+    with launched(env_class, env_cfg, backend=backend, num_envs=num_envs, seed=seed, threads=threads) as env:
         session = Session(env, info, variant=variant, backend=backend, success=success)
         session.reset()
         yield session

@@ -54,6 +54,8 @@ class StackFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
     """Stack the red cube on the blue one and the green one on top."""
 
     class_type: type | str = "{DIR}.env:StackMimicEnv"
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    """What `apply_variant` takes."""
     variant: str = "d0"
     """Which of `VARIANTS` resets draw from. Set it with `apply_variant`."""
     object_symmetry: dict[str, int] = {"cube_1": 4, "cube_2": 4, "cube_3": 4}

@@ -1,0 +1,30 @@
+"""Actions that change nothing: what an environment is given while nobody drives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def neutral_actions(env: Any) -> torch.Tensor:
+    """Actions that hold every robot where it is, grippers open. Shape (N, A)."""
+    manager = env.action_manager
+    parts = [_neutral(manager.get_term(name)) for name in manager.active_terms]
+    return torch.cat(parts, dim=1)
+
+
+def _neutral(term: Any) -> torch.Tensor:
+    """Neutral part of one action term, by the semantics of Isaac Lab's terms. Shape (N, term's width)."""
+    action = torch.zeros_like(term.raw_actions)
+    kind = type(term).__name__
+    if kind.startswith("Binary"):
+        return action + 1.0  # negative closes
+    if kind == "DifferentialInverseKinematicsAction" and not term.cfg.controller.use_relative_mode:
+        position, quat = term._compute_frame_pose()
+        pose = torch.cat([position, quat], dim=1)[:, : action.shape[1]]
+        return (pose - term._offset) / term._scale
+    if kind == "JointPositionAction":
+        joints = term._asset.data.joint_pos.torch[:, term._joint_ids]
+        return (joints - term._offset) / term._scale
+    return action
