@@ -14,9 +14,10 @@ from torch import Tensor
 
 Memory = dict[str, Tensor]
 """One row for each environment."""
-Step = Callable[[Mapping[str, Tensor], Memory, Tensor, Tensor], tuple[Tensor, Memory]]
-"""(observations, memory or {}, steps since reset of shape (N,), uniform noise of shape (N, 1 + A)) to (actions, memory).
-"""
+Noise = Callable[[], Tensor]
+"""Draws each environment's own uniform noise. Shape (N, 1 + A)."""
+Step = Callable[[Mapping[str, Tensor], Memory, Tensor, Noise], tuple[Tensor, Memory]]
+"""(observations, memory or {}, steps since reset of shape (N,), noise) to (actions, memory)."""
 
 
 def step_function(algo: Any) -> Step:
@@ -33,14 +34,14 @@ def step_function(algo: Any) -> Step:
         step = _stacked(algo, stochastic=isinstance(algo, BC_Transformer_GMM))
     elif isinstance(algo, BC_GMM | BC_Gaussian):
         net = algo.nets["policy"]
-        step = lambda obs, memory, age, noise: (_draw(net.forward_train(obs), noise), {})  # noqa: E731
+        step = lambda obs, memory, age, noise: (_draw(net.forward_train(obs), noise()), {})  # noqa: E731
     else:
         return lambda obs, memory, age, noise: (algo.get_action(obs), {})
     if "action_range" not in algo.nets:
         return step
     unscale = algo.nets["action_range"].unscale
 
-    def unscaled(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Tensor) -> tuple[Tensor, Memory]:
+    def unscaled(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Noise) -> tuple[Tensor, Memory]:
         actions, memory = step(obs, memory, age, noise)
         return unscale(actions), memory
 
@@ -52,7 +53,7 @@ def _recurrent(algo: Any, stochastic: bool) -> Step:
     net, horizon = algo.nets["policy"], algo.algo_config.rnn.horizon
     open_loop = algo.algo_config.rnn.get("open_loop", False)
 
-    def step(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Tensor) -> tuple[Tensor, Memory]:
+    def step(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Noise) -> tuple[Tensor, Memory]:
         begins = age % horizon == 0
         if open_loop:
             obs = {
@@ -70,7 +71,7 @@ def _recurrent(algo: Any, stochastic: bool) -> Step:
         state = hidden if len(hidden) > 1 else hidden[0]
         if stochastic:
             distribution, state = net.forward_train_step(obs, rnn_state=state)
-            actions = _draw(distribution, noise)
+            actions = _draw(distribution, noise())
         else:
             actions, state = net.forward_step(obs, rnn_state=state)
         states = state if isinstance(state, tuple) else (state,)
@@ -84,14 +85,14 @@ def _stacked(algo: Any, stochastic: bool) -> Step:
     """The last `context_length` observations of each environment; at its first step they all are the first one."""
     net, frames = algo.nets["policy"], algo.context_length
 
-    def step(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Tensor) -> tuple[Tensor, Memory]:
+    def step(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Noise) -> tuple[Tensor, Memory]:
         stacks: Memory = {}
         for key, value in obs.items():
             now = value[:, None]
             past = memory[key] if memory else now.expand(-1, frames, *value.shape[1:])
             stacks[key] = torch.where(_like(age == 0, past), now, torch.cat([past, now], 1)[:, -frames:])
         if stochastic:
-            actions = _draw(_last_step(net.forward_train(stacks)), noise)
+            actions = _draw(_last_step(net.forward_train(stacks)), noise())
         else:
             actions = net(stacks)[:, -1]
         return actions, stacks

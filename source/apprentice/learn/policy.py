@@ -101,13 +101,15 @@ class BatchedPolicy:
         home = next(iter(obs.values())).device if obs else self._device
         with torch.inference_mode():
             memory = {key: value[rows] for key, value in self._memory.items()}
-            actions, memory = self._step(self._prepared(obs, len(rows)), memory, self._age[rows], self._draw(rows))
+            prepared = self._prepared(obs, len(rows))
+            actions, memory = self._step(prepared, memory, self._age[rows], lambda: self._draw(rows))
             if not self._memory:
                 self._memory = {key: value.new_zeros(self.num_envs, *value.shape[1:]) for key, value in memory.items()}
             for key, value in memory.items():
                 self._memory[key][rows] = value
             self._age[rows] += 1
-            return actions.to(home)
+        # a tensor from inference mode could not be changed in place by the caller
+        return actions.to(home).clone()
 
     def _rows(self, env_ids: Sequence[int] | Tensor | None) -> Tensor:
         if env_ids is None:

@@ -22,8 +22,19 @@ from apprentice.errors import UserError
 from apprentice.learn import recipes
 from apprentice.learn.batches import Batches, WindowCfg, Windows, nest
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
-from apprentice.learn.checkpoint import CONFIG, LOG, POLICY, STATE, load_state, save_policy, save_state, write_json
+from apprentice.learn.checkpoint import (
+    CONFIG,
+    LOG,
+    POLICY,
+    STATE,
+    load_state,
+    save_policy,
+    save_state,
+    write_atomically,
+    write_json,
+)
 from apprentice.learn.dataset import Frames, fingerprint, open_source
+from apprentice.learn.interrupt import Interrupt
 from apprentice.learn.policy import BatchedPolicy
 from apprentice.progress import Progress, silent
 
@@ -112,8 +123,8 @@ def train(
         # the loop
         epoch_steps = recipes.epoch_steps(config, len(batches))
         sums: dict[str, Tensor] = {}
-        count, since = 0, time.perf_counter()
-        try:
+        count, begin = 0, time.perf_counter()
+        with Interrupt() as interrupt:
             while step < steps:
                 algo.set_train()
                 batch = algo.process_batch_for_training(batches.batch(step))
@@ -128,36 +139,31 @@ def train(
                 if step % cfg.log_every == 0 or step == steps:
                     means = {name: float(value) / count for name, value in sums.items()}
                     _require_finite(means, step, config)
-                    seconds += time.perf_counter() - since
-                    rate = count / (time.perf_counter() - since)
+                    duration = time.perf_counter() - begin
+                    seconds, rate = seconds + duration, count / duration
                     with _playing(algo, averaged):
                         means |= {f"valid_{name}": value for name, value in _valid_losses(algo, valid).items()}
-                    log.write(
-                        {
-                            "step": step,
-                            **means,
-                            "lr": _learning_rate(algo),
-                            "samples_per_s": rate * batches.batch_size,
-                            "seconds": seconds,
-                        }
-                    )
+                    samples_per_s = rate * batches.batch_size
+                    lr = algo.optimizers["policy"].param_groups[0]["lr"]
+                    log.write({"step": step, **means, "lr": lr, "samples_per_s": samples_per_s, "seconds": seconds})
                     left = (steps - step) / rate
-                    progress.update(step, steps, f"loss {means['action_loss']:.3f}, {rate:.0f} steps/s, {left:.0f} s left")
-                    sums, count, since = {}, 0, time.perf_counter()
+                    note = f"loss {means['action_loss']:.3f}, {rate:.0f} steps/s, {left:.0f} s left"
+                    progress.update(step, steps, note)
+                    sums, count, begin = {}, 0, time.perf_counter()
                 if evaluate and cfg.evaluate_every and step % cfg.evaluate_every == 0:
+                    pause = time.perf_counter()
                     with _playing(algo, averaged):
                         modalities = config.observation.modalities.obs
                         scores = evaluate(BatchedPolicy(algo, modalities, shapes["ac_dim"], statistics, about), step)
                     log.write({"step": step, **scores})
-                    since += time.perf_counter() - since if not count else 0.0
-                if step % cfg.save_every == 0 or step == steps:
+                    begin += time.perf_counter() - pause
+                if step % cfg.save_every == 0 or step == steps or interrupt.requested:
                     save()
-        except KeyboardInterrupt:
-            save()
-            raise UserError(
-                f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again to go on"
-                f" from {output / STATE}."
-            ) from None
+                if interrupt.requested and step < steps:
+                    raise UserError(
+                        f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again to"
+                        f" go on from {output / STATE}."
+                    )
         save_policy(
             output / POLICY,
             algo=algo,
@@ -302,10 +308,6 @@ def _valid_losses(algo: Any, valid: Batches | None) -> dict[str, float]:
     return sums
 
 
-def _learning_rate(algo: Any) -> float:
-    return float(algo.optimizers["policy"].param_groups[0]["lr"])
-
-
 def _require_finite(means: Mapping[str, float], step: int, config: Any) -> None:
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if bad:
@@ -391,8 +393,6 @@ class _Log:
                 if record["step"] <= step:
                     lines.append(line)
                     self.last |= record
-        from apprentice.learn.checkpoint import write_atomically
-
         text = "".join(line + "\n" for line in lines)
         write_atomically(path, lambda scratch: scratch.write_text(text))
         self._path = path

@@ -1,0 +1,40 @@
+"""What a policy sees of objects does not depend on what cannot be seen."""
+
+import math
+
+import pytest
+import torch
+
+from apprentice.learn.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features
+from apprentice.poses import exp_rotation, make_pose, rotation_z
+
+
+def scene(yaw: float, order: int) -> tuple[dict[str, torch.Tensor], FeatureCfg]:
+    hand = make_pose(torch.tensor([[0.4, 0.1, 0.3]]), exp_rotation(torch.tensor([[3.0, 0.2, 0.1]])))
+    cube = make_pose(torch.tensor([[0.5, -0.1, 0.02]]), rotation_z(torch.tensor([yaw])))
+    cup = make_pose(torch.tensor([[0.3, 0.2, 0.05]]), exp_rotation(torch.tensor([[0.1, 0.2, 0.3]])))
+    obs = {EEF_POSE + "hand": hand, OBJECT_POSE + "cube": cube, OBJECT_POSE + "cup": cup}
+    return obs, FeatureCfg(eefs=("hand",), objects=("cube", "cup"), symmetry={"cube": order})
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_turning_an_object_onto_itself_changes_nothing(order: int):
+    before, cfg = scene(0.3, order)
+    after, _ = scene(0.3 + 2 * math.pi / order, order)
+    between, _ = scene(0.3 + math.pi / order, order)
+    torch.testing.assert_close(features(before, cfg), features(after, cfg), atol=1e-5, rtol=0)
+    assert (features(before, cfg) - features(between, cfg)).abs().max() > 0.1
+
+
+def test_before_the_first_action_the_gripper_counts_as_told_what_demos_begin_with():
+    cfg = FeatureCfg(plain=("fingers",), last_action="actions", last_action_columns=(2,))
+    obs = {"fingers": torch.zeros(2, 1), "actions": torch.tensor([[0.0, 0.0, 0.0], [0.1, 0.0, -1.0]])}
+    seen = features(obs, cfg, initial_command=torch.tensor([1.0]))
+    torch.testing.assert_close(seen[:, -1], torch.tensor([1.0, -1.0]))
+
+
+def test_the_choice_of_features_survives_being_written_as_json():
+    import json
+
+    _, cfg = scene(0.0, 4)
+    assert FeatureCfg.from_dict(json.loads(json.dumps(cfg.to_dict()))) == cfg
