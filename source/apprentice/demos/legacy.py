@@ -76,7 +76,8 @@ def _columns(path: Path, file: H5, given: dict[str, Sequence[int]]) -> dict[str,
     if unknown:
         raise UserError(
             f"{path}: expected to know which columns hold quaternions, found no way to tell for "
-            f"{', '.join(sorted(unknown))}; pass quaternions={{'{min(unknown)}': [first column of each]}}, or [] where there are none."
+            f"{', '.join(sorted(unknown))}; pass quaternions={{'{min(unknown)}': [first column of each]}}, or [] where "
+            f"there are none."
         )
     return columns
 
