@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import logging
 import os
+import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +19,7 @@ from .backends import configure
 from .localise import localise
 
 _open = False
+_SHOWN_ON_FAILURE = 4000
 
 
 @contextlib.contextmanager
@@ -41,6 +45,7 @@ def launched(
     global _open
     if _open:
         raise UserError("Expected one simulation per process, found a second: run each command in a process of its own.")
+    warnings.filterwarnings("ignore", module=r"(isaaclab|newton|warp|gymnasium|torch)")
     localise(env_cfg, backend)
     configure(env_cfg, backend, num_envs, threads)
     env_cfg.seed = seed
@@ -50,6 +55,7 @@ def launched(
     from isaaclab.app import launch_simulation
 
     with launch_simulation(env_cfg, {"device": env_cfg.sim.device}), torch.inference_mode():
+        logging.getLogger().setLevel(logging.ERROR)
         _open = True
         with _quiet():
             env = env_class(cfg=env_cfg)
@@ -62,9 +68,29 @@ def launched(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Isaac Lab's set-up tables off the terminal, unless APPRENTICE_VERBOSE is set."""
+    """Keep the set-up chatter of Isaac Lab, Warp and USD off the terminal, unless APPRENTICE_VERBOSE is set.
+
+    Much of it comes from native code, so the file descriptors themselves are turned away. If set-up fails, what was
+    said is shown.
+    """
     if os.environ.get("APPRENTICE_VERBOSE"):
         yield
         return
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    with tempfile.TemporaryFile() as chatter:
+        try:
+            os.dup2(chatter.fileno(), 1)
+            os.dup2(chatter.fileno(), 2)
+            yield
+        except BaseException:
+            chatter.seek(0)
+            os.write(kept[1], chatter.read()[-_SHOWN_ON_FAILURE:])
+            raise
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for target, descriptor in zip((1, 2), kept, strict=True):
+                os.dup2(descriptor, target)
+                os.close(descriptor)
