@@ -33,8 +33,7 @@ class PointWorld:
         self.task_info = SimpleNamespace(
             eef_names=["hand"],
             objects=["button"],
-            subtasks={"hand": [{"object": "button", "signal": "reach"}, {"object": "button", "signal": None}]},
-            neutral_action=torch.tensor([0.0, 0.0, -1.0]),
+            subtasks={"hand": (("button", "reach"), ("button", None))},
         )
         self.point, self.button = torch.zeros(num_envs, 2), torch.zeros(num_envs, 2)
         self.pressed, self.springs = torch.zeros(num_envs, dtype=torch.long), torch.zeros(num_envs, dtype=torch.bool)
@@ -87,7 +86,7 @@ class Presser:
     def start(self, num_envs):
         self.age = torch.zeros(num_envs, dtype=torch.long)
 
-    def reset(self, env_ids):
+    def reset(self, env_ids, seeds):
         self.age[env_ids] = 0
 
     def act(self, obs, env_ids=None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -21,8 +21,8 @@ class Policy(Protocol):
         """Make room for `num_envs` environments."""
         ...
 
-    def reset(self, env_ids: torch.Tensor) -> None:
-        """Forget what was seen in these environments. Shape (n,)."""
+    def reset(self, env_ids: Sequence[int], seeds: Sequence[int]) -> None:
+        """Forget what was seen in these environments, and draw each one's noise from its seed."""
         ...
 
     def act(self, obs: Observations, env_ids: torch.Tensor | None = None) -> torch.Tensor:
@@ -31,24 +31,36 @@ class Policy(Protocol):
 
 
 class TaskInfo(Protocol):
-    """What the task says about itself."""
+    """The part of what a task says about itself that rollouts use."""
 
-    eef_names: Sequence[str]
-    objects: Sequence[str]
-    subtasks: Mapping[str, Sequence[Any]]
-    """Per end effector its subtasks in order, each with an `object` and a `signal` (None: no signal)."""
-    neutral_action: torch.Tensor
-    """Stays put. Shape (A,)."""
+    @property
+    def eef_names(self) -> Sequence[str]:
+        """End effectors; none if the task does not tell their poses."""
+        ...
+
+    @property
+    def objects(self) -> Sequence[str]:
+        """Objects of the scene."""
+        ...
+
+    @property
+    def subtasks(self) -> Mapping[str, Sequence[tuple[str | None, str | None]]]:
+        """Per end effector, each subtask's object and the signal of its end (None: not detected), in order."""
+        ...
 
 
 class Simulation(Protocol):
-    """The part of `apprentice.sim.Session` that rollouts use."""
+    """The part of `apprentice.tasks.session.Session` that rollouts use."""
 
     task: str
     variant: str | None
     backend: str
     num_envs: int
-    task_info: Any  # a TaskInfo; protocols' mutable members are invariant, so the narrower type cannot stand here
+
+    @property
+    def task_info(self) -> TaskInfo:
+        """What the task says about itself."""
+        ...
 
     def reset(self, env_ids: Sequence[int] | None = None, seeds: Sequence[int] | None = None) -> Observations:
         """Reset these environments, each to the initial state of its seed."""

@@ -122,12 +122,8 @@ def evaluate(
 
 def subtask_names(task_info: TaskInfo) -> list[str]:
     """Signals of the task's subtasks, in order, each once."""
-    signals = [_signal(subtask) for subtasks in task_info.subtasks.values() for subtask in subtasks]
-    return list(dict.fromkeys(signal for signal in signals if signal))
-
-
-def _signal(subtask: object) -> str | None:
-    return subtask["signal"] if isinstance(subtask, dict) else getattr(subtask, "signal")  # noqa: B009
+    signals = [signal for subtasks in task_info.subtasks.values() for _, signal in subtasks if signal]
+    return list(dict.fromkeys(signals))
 
 
 def _play(
@@ -144,11 +140,11 @@ def _play(
     policy.start(session.num_envs)
     obs = _begin(policy, session, slots, recorder, waiting, list(range(session.num_envs)))
     while slots.active.any():
-        actions, finite = _act(policy, session, obs, slots.active)
-        obs = session.step(actions, slots.active)
-        ended = slots.advance(session, obs, diverged=slots.active & ~finite)
+        actions, acting = _act(policy, obs, slots.active)
+        obs = session.step(actions, acting.to(actions.device))
+        ended = slots.advance(session, obs, acting)
         if recorder.wanted:
-            env_ids = slots.active.nonzero().flatten()
+            env_ids = acting.nonzero().flatten()
             recorder.add(env_ids, slots.steps[env_ids], session.state())
         free = ended.nonzero().flatten().tolist()
         for env_id in free:
@@ -173,28 +169,27 @@ def _begin(
     if not env_ids:
         return {}
     indices = [waiting.popleft() for _ in env_ids]
-    obs = session.reset(env_ids, [slots.cfg.seed + index for index in indices])
-    rows = torch.tensor(env_ids, device=slots.active.device)
-    policy.reset(rows)
+    seeds = [slots.cfg.seed + index for index in indices]
+    obs = session.reset(env_ids, seeds)
+    policy.reset(env_ids, seeds)
+    rows = torch.tensor(env_ids)
     slots.begin(rows, indices, obs)
     if recorder.wanted:
         recorder.add(rows, slots.steps[rows], session.state())
     return obs
 
 
-def _act(
-    policy: Policy, session: Simulation, obs: Observations, active: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Actions of all environments, neutral where none is due, and which of them were finite. Shapes (N, A), (N,)."""
+def _act(policy: Policy, obs: Observations, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Actions, and which of the active environments have one that is finite. Shapes (N, A), (N,)."""
     if active.all():
         actions = policy.act(obs)
     else:
         env_ids = active.nonzero().flatten()
         chosen = policy.act({name: value[env_ids] for name, value in obs.items()}, env_ids)
-        actions = session.task_info.neutral_action.to(chosen).repeat(session.num_envs, 1)
+        actions = chosen.new_zeros(len(active), chosen.shape[1])
         actions[env_ids] = chosen
     finite = actions.isfinite().all(dim=1)
-    return torch.where(finite[:, None], actions, session.task_info.neutral_action.to(actions)), finite
+    return torch.where(finite[:, None], actions, 0.0), active & finite.cpu()
 
 
 class _Slots:
@@ -204,14 +199,14 @@ class _Slots:
         self.cfg = cfg
         self._info: TaskInfo = session.task_info
         self._signals = subtask_names(self._info)
-        count, device = session.num_envs, self._info.neutral_action.device
-        self.active = torch.zeros(count, dtype=torch.bool, device=device)
-        self.steps = torch.zeros(count, dtype=torch.long, device=device)
+        count = session.num_envs
+        self.active = torch.zeros(count, dtype=torch.bool)
+        self.steps = torch.zeros(count, dtype=torch.long)
         self._held = torch.zeros_like(self.steps)
         self._any_success = torch.zeros_like(self.active)
         self._diverged = torch.zeros_like(self.active)
-        self._reached = torch.zeros(count, len(self._signals), dtype=torch.bool, device=device)
-        self._path = torch.zeros(count, device=device)
+        self._reached = torch.zeros(count, len(self._signals), dtype=torch.bool)
+        self._path = torch.zeros(count)
         self._eef: torch.Tensor | None = None
         self._index = [-1] * count
         self._initial_poses: list[dict[str, list[float]]] = [{}] * count
@@ -226,23 +221,22 @@ class _Slots:
             self._index[env_id], self._started[env_id] = index, time.perf_counter()
             self._initial_poses[env_id] = _object_poses(self._info.objects, obs, env_id)
 
-    def advance(self, session: Simulation, obs: Observations, *, diverged: torch.Tensor) -> torch.Tensor:
-        """Take in one control step of the active environments; tells whose rollout has ended. Shape (N,)."""
-        active = self.active
-        success = session.success() & active
-        self.steps += active
+    def advance(self, session: Simulation, obs: Observations, acting: torch.Tensor) -> torch.Tensor:
+        """Take in one control step of those acting; tells whose rollout has ended. Shape (N,)."""
+        success = session.success().cpu() & acting
+        self.steps += acting
         self._held = torch.where(success, self._held + 1, 0)
         self._any_success |= success
-        self._diverged |= diverged
+        self._diverged |= self.active & ~acting
         signals = session.subtask_signals()
         for column, name in enumerate(self._signals):
-            self._reached[:, column] |= signals[name] & active
+            self._reached[:, column] |= signals[name].cpu() & acting
         eef = self._eef_positions(obs)
         if eef is not None and self._eef is not None:
-            self._path += (eef - self._eef).norm(dim=-1).sum(dim=-1) * active
+            self._path += (eef - self._eef).norm(dim=-1).sum(dim=-1) * acting
         self._eef = eef
         ended = (self._held >= self.cfg.held_steps) | (self.steps >= self.cfg.horizon) | self._diverged
-        return ended & active
+        return ended & self.active
 
     def report(self, env_id: int, *, run: int, run_seconds: float) -> Rollout:
         success = bool(self._held[env_id] >= self.cfg.held_steps) and not bool(self._diverged[env_id])
@@ -272,7 +266,7 @@ class _Slots:
         names = [f"datagen_info/eef_pose/{name}" for name in self._info.eef_names]
         if not names or any(name not in obs for name in names):
             return None
-        return torch.stack([poses.position(obs[name]) for name in names], dim=1)
+        return torch.stack([poses.position(obs[name]) for name in names], dim=1).cpu()
 
 
 def _object_poses(objects: Sequence[str], obs: Observations, env_id: int) -> dict[str, list[float]]:
