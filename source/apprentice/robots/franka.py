@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from isaaclab_newton.sim.schemas import MujocoRigidBodyCfg, NewtonArticulationCfg
-from isaaclab_physx.sim.schemas import PhysxArticulationCfg, PhysxRigidBodyCfg
-
 from isaaclab.actuators import ActuatorBaseCfg
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import clone
 from isaaclab_assets.robots.franka import FRANKA_PANDA_HIGH_PD_CFG, FRANKA_PANDA_LEGACY_HIGH_PD_CFG
+from isaaclab_newton.sim.schemas import MujocoRigidBodyCfg, NewtonArticulationCfg
+from isaaclab_physx.sim.schemas import PhysxArticulationCfg, PhysxRigidBodyCfg
 
 from .assets import PANDA, usd_path
 

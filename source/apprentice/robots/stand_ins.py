@@ -1,6 +1,6 @@
 """Local stand-ins for the assets that stock Isaac Lab tasks load from NVIDIA's cloud.
 
-`STAND_INS` is the one table: file name of the asset, and what takes its place. Sizes and origins are those of the asset, so
+`STAND_INS` is the one table: file name of the asset, and what takes its place. Sizes and origins are the asset's, so
 that the task's own poses, ranges and thresholds keep their meaning.
 """
 

@@ -1,12 +1,11 @@
 """Stock Isaac Lab tasks without the cloud: swaps every asset of a task configuration for one made on this machine.
 
-Stock tasks name robots, blocks and tables by their address in NVIDIA's asset store. Which file is served by what stands in
-`apprentice.robots.stand_ins`; what nothing serves is an error that names it, never a missing prim.
+Stock tasks name robots, blocks and tables by their address in NVIDIA's asset store. Which file is served by what stands
+in `apprentice.robots.stand_ins`; what nothing serves is an error that names it, never a missing prim.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from collections.abc import Iterator
@@ -65,9 +64,9 @@ def swap_assets(env_cfg: Any) -> list[Substitution]:
     _follow_links(env_cfg.scene)
     if missing := missing_assets(env_cfg):
         raise UserError(
-            f"Expected a local stand-in for every cloud asset of this task, found none for {', '.join(missing)}: choose "
-            "another task (`apprentice tasks` lists those that run here), or set ISAACSIM_ASSET_ROOT to a local copy of "
-            "the Isaac Sim assets."
+            f"Expected a local stand-in for every cloud asset of this task, found none for {', '.join(missing)}: "
+            "choose another task (`apprentice tasks` lists those that run here), or set ISAACSIM_ASSET_ROOT to a local "
+            "copy of the Isaac Sim assets."
         )
     return done
 
@@ -150,14 +149,14 @@ def _separate_collections(scene: Any) -> None:
     Newton finds a collection by the pattern that its prim paths have in common, and the stock scene of randomised
     instances has a body in one collection whose name fits the pattern of another.
     """
-    collections = {
-        name: cfg.rigid_objects for name, cfg in vars(scene).items() if isinstance(getattr(cfg, "rigid_objects", 0), dict)
-    }
+    bodies_of = {name: getattr(cfg, "rigid_objects", None) for name, cfg in vars(scene).items()}
+    collections = {name: bodies for name, bodies in bodies_of.items() if isinstance(bodies, dict)}
     paths = {body.prim_path for bodies in collections.values() for body in bodies.values()}
     for name, bodies in collections.items():
         own = {body.prim_path for body in bodies.values()}
-        pattern = f"{os.path.commonprefix(sorted(own))}*"
-        if own != set(fnmatch.filter(paths, pattern)):
+        first, last = min(own), max(own)
+        shared = next((at for at, (a, b) in enumerate(zip(first, last)) if a != b), len(first))
+        if own != {path for path in paths if path.startswith(first[:shared])}:
             for key, body in bodies.items():
                 body.prim_path = f"{body.prim_path.rpartition('/')[0]}/{name}_{key}"
 

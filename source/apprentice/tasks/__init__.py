@@ -1,6 +1,7 @@
 """Apprentice's Isaac Lab tasks, and what it knows about everybody's.
 
-Importing this package registers our tasks with Gymnasium and loads nothing else: it is the `isaaclab.tasks` entry point.
+Importing this package registers our tasks with Gymnasium and loads nothing else: it is the `isaaclab.tasks` entry
+point.
 """
 
 from . import stack

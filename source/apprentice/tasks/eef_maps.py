@@ -1,7 +1,7 @@
 """End-effector targets to actions and back, for all environments at once, whatever the Mimic environment offers.
 
-Our environments have batched maps of their own. Isaac Lab's stock ones map a target to an action one environment at a time;
-for those the adapter loops.
+Our environments have batched maps of their own. Isaac Lab's stock ones map a target to an action one environment at a
+time; for those the adapter loops.
 """
 
 from __future__ import annotations

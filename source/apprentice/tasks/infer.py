@@ -11,7 +11,7 @@ from apprentice.tasks.stack.config.franka import TASK_ID
 from .registry import TaskInfo, known_tasks, task_info
 
 OWN_TASKS = (TASK_ID,)
-"""Our tasks. They come first where several tasks fit a file equally: their success and signals are the stricter ones."""
+"""Our tasks. They come first where several fit a file equally: their success and signals are the stricter ones."""
 
 
 @dataclass(kw_only=True, frozen=True)

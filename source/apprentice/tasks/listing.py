@@ -106,11 +106,12 @@ def _in_words(reasons: dict[str, str]) -> str:
 
 def _obstacle(env_cfg: Any, backend: str) -> str:
     """Why `backend` cannot run this localised configuration here; empty if it can."""
-    from apprentice.sim.backends import configure, why_unavailable
     from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg, RigidObjectCollectionCfg
     from isaaclab.envs import ManagerBasedRLEnvCfg
     from isaaclab.sensors import SensorBaseCfg
     from isaaclab.sim import VisualMaterialCfg
+
+    from apprentice.sim.backends import configure, why_unavailable
 
     if not isinstance(env_cfg, ManagerBasedRLEnvCfg):
         return "it is a Direct task, without the terms that recording needs"

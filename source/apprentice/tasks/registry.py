@@ -1,4 +1,4 @@
-"""What Apprentice knows about tasks, its own and Isaac Lab's, from their configurations alone: no simulator is started."""
+"""What Apprentice knows about tasks, its own and Isaac Lab's, from their configurations: no simulator is started."""
 
 from __future__ import annotations
 
@@ -75,9 +75,8 @@ def resolve_task(task: str) -> str:
     matches = [name for name in known if plain[name] == _plain(task)]
     if len(matches) == 1:
         return matches[0]
-    near = matches or [
-        name for name in known if plain[name] in difflib.get_close_matches(_plain(task), plain.values(), n=3, cutoff=0.6)
-    ]
+    close = difflib.get_close_matches(_plain(task), set(plain.values()), n=3, cutoff=0.6)
+    near = matches or [name for name in known if plain[name] in close]
     hint = f"did you mean {' or '.join(near)}?" if near else "`apprentice tasks` lists the tasks that run here."
     raise UserError(f"Expected the id of an Isaac Lab task, found '{task}': {hint}")
 
@@ -93,9 +92,9 @@ def load_env_cfg(task: str, backend: str = "native") -> Any:
         UserError: If the task is unknown, or needs a package that is not installed.
     """
     import gymnasium as gym
+    from isaaclab_tasks.utils import resolve_presets
 
     from apprentice.sim.localise import PRESETS
-    from isaaclab_tasks.utils import resolve_presets
 
     entry: Any = gym.spec(resolve_task(task)).kwargs["env_cfg_entry_point"]
     try:
@@ -127,8 +126,8 @@ def apply_variant(env_cfg: Any, variant: str) -> None:
     """
     if not hasattr(env_cfg, "apply_variant"):
         raise UserError(
-            f"Expected a task with variants, found {type(env_cfg).__name__}, which has none: leave out --variant, or use "
-            "Apprentice-Stack-Franka."
+            f"Expected a task with variants, found {type(env_cfg).__name__}, which has none: leave out --variant, or "
+            "use Apprentice-Stack-Franka."
         )
     env_cfg.apply_variant(variant)
 
@@ -144,9 +143,10 @@ def task_info(task: str) -> TaskInfo:
 
 
 def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
-    """What the configuration of `task` says about it. Swaps the configuration's cloud assets as far as that is possible."""
-    from apprentice.sim.localise import swap_assets
+    """What the configuration of `task` says about it. Swaps the configuration's cloud assets as far as possible."""
     from isaaclab.assets import RigidObjectCfg
+
+    from apprentice.sim.localise import swap_assets
 
     with contextlib.suppress(UserError):
         swap_assets(env_cfg)

@@ -1,15 +1,14 @@
 """When something counts as grasped, stacked or done.
 
-Stricter than the stock terms. There, "grasped" fires when the gripper closes near a cube, whether or not it holds it, and
-"stacked" tests the height difference without its sign or a lower bound, so cubes side by side pass.
+Stricter than the stock terms. There, "grasped" fires when the gripper closes near a cube, whether or not it holds it,
+and "stacked" tests the height difference without its sign or a lower bound, so cubes side by side pass.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from isaaclab.envs import ManagerBasedEnv
+from torch import Tensor
 
 from .scene import CUBES, cube_pose, finger_positions, tcp_pose
 
@@ -41,7 +40,7 @@ def object_stacked(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
 
 
 def cubes_stacked(env: ManagerBasedEnv) -> Tensor:
-    """Whether the three cubes are a tower, at rest, with the gripper released. True for as long as that is so. Shape (N,)."""
+    """Whether the three cubes are a tower, at rest, with the gripper released. Shape (N,)."""
     tower = _on_top(env, CUBES[1], CUBES[0]) & _on_top(env, CUBES[2], CUBES[1]) & _released(env)
     for name in CUBES:
         tower &= torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1) < AT_REST_M_S

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from isaaclab.envs import ManagerBasedEnv
 from isaaclab_tasks.contrib.stack.mdp.stack_events import sample_object_poses
+from torch import Tensor
 
 from .scene import CUBES
 

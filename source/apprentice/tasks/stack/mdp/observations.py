@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from isaaclab.envs import ManagerBasedEnv
+from torch import Tensor
 
 from .scene import CUBES, cube_pose, finger_positions, tcp_pose
 

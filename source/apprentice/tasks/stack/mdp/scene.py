@@ -1,15 +1,14 @@
 """Where things are: the readings that observations, signals and the Mimic interface of the stacking tasks share.
 
-They read link poses from the simulation state, so they are right immediately after a reset; Isaac Lab's frame sensor, which
-the stock task uses, is stale until the next step.
+They read link poses from the simulation state, so they are right immediately after a reset; Isaac Lab's frame sensor,
+which the stock task uses, is stale until the next step.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from isaaclab.envs import ManagerBasedEnv
+from torch import Tensor
 
 CUBES = ("cube_1", "cube_2", "cube_3")
 """Bottom, middle and top of the tower."""

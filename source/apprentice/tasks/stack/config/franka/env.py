@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from isaaclab.envs import ManagerBasedRLMimicEnv
 from torch import Tensor
 
-from apprentice.poses import (
-    exp_rotation,
-    log_rotation,
-    make_pose,
-    position,
-    rotation,
-    rotation_from_quat,
-)
-from isaaclab.envs import ManagerBasedRLMimicEnv
-
-from ...mdp.scene import CUBES, cube_pose, tcp_pose
+from apprentice.poses import exp_rotation, log_rotation, make_pose, position, rotation, rotation_from_quat
+from apprentice.tasks.stack.mdp.scene import CUBES, cube_pose, tcp_pose
 
 EEF = "franka"
 
 
 class StackMimicEnv(ManagerBasedRLMimicEnv):
-    """Franka cube stacking. Actions are the stock task's: displacement (m), rotation vector (rad), gripper (+1 open)."""
+    """Franka cube stacking. Actions are the stock task's: displacement (m), rotation vector (rad), gripper (1 open)."""
 
     def get_robot_eef_pose(self, eef_name: str, env_ids: Sequence[int] | None = None) -> Tensor:
         """Pose between the fingertips, in the environment's frame. Shape (K, 4, 4)."""
@@ -67,7 +59,7 @@ class StackMimicEnv(ManagerBasedRLMimicEnv):
         return action
 
     def action_to_target_eef_pose(self, action: Tensor) -> dict[str, Tensor]:
-        """Pose that each environment's action asks for, the inverse of `target_eef_poses_to_actions`. Shape (N, 4, 4)."""
+        """Pose that each action asks for, the inverse of `target_eef_poses_to_actions`. Shape (N, 4, 4)."""
         current = self.get_robot_eef_pose(EEF)
         turned = exp_rotation(action[:, 3:6]) @ rotation(current)
         return {EEF: make_pose(position(current) + action[:, :3], turned)}

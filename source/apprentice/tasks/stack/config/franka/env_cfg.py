@@ -1,21 +1,22 @@
-"""Apprentice-Stack-Franka: Isaac Lab's Franka cube stack, offline, with difficulty variants and conditions that can be held.
+"""Apprentice-Stack-Franka: Isaac Lab's Franka cube stack, offline, with variants and conditions that can be held.
 
-Scene, observations, actions and reset distribution are those of `Isaac-Stack-Cube-Franka-IK-Rel-Mimic-v0`, so demos of one
-are demos of the other.
+Scene, observations, actions and reset distribution are those of `Isaac-Stack-Cube-Franka-IK-Rel-Mimic-v0`, so demos of
+one are demos of the other.
 """
 
 from __future__ import annotations
 
 import math
 
-from apprentice.errors import UserError
-from apprentice.sim.localise import swap_assets
 from isaaclab.envs.mimic_env_cfg import MimicEnvCfg, SubTaskConfig
 from isaaclab.managers import EventTermCfg, ObservationGroupCfg, ObservationTermCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 from isaaclab_tasks.contrib.stack.config.franka.stack_ik_rel_env_cfg import FrankaCubeStackEnvCfg
 
-from ...mdp import conditions, events, observations
+from apprentice.errors import UserError
+from apprentice.sim.localise import swap_assets
+from apprentice.tasks.stack.mdp import conditions, events, observations
+from apprentice.tasks.stack.mdp.scene import CUBES
 
 CUBE_REST_HEIGHT_M = 0.0203
 
@@ -24,8 +25,8 @@ VARIANTS: dict[str, dict[str, tuple[float, float]]] = {
     "d1": {"x": (0.37, 0.63), "y": (-0.2, 0.2), "yaw": (-math.pi, math.pi)},
     "d2": {"x": (0.35, 0.66), "y": (-0.28, 0.28), "yaw": (-math.pi, math.pi)},
 }
-"""Reset ranges of the cubes: x and y in metres (environment frame), yaw in rad. d0 is the stock range; every pose of the
-others can be grasped, and be built on, from above."""
+"""Reset ranges of the cubes: x and y in metres (environment frame), yaw in rad. d0 is the stock range; every pose of
+the others can be grasped, and be built on, from above."""
 
 SUBTASKS: tuple[tuple[str, str | None, str], ...] = (
     ("cube_2", "grasp_1", "Grasp the red cube"),
@@ -58,7 +59,7 @@ class StackFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
     """What `apply_variant` takes."""
     variant: str = "d0"
     """Which of `VARIANTS` resets draw from. Set it with `apply_variant`."""
-    object_symmetry: dict[str, int] = {"cube_1": 4, "cube_2": 4, "cube_3": 4}
+    object_symmetry: dict[str, int] = dict.fromkeys(CUBES, 4)
     """Order of each object's rotational symmetry about its vertical axis."""
 
     def __post_init__(self):
