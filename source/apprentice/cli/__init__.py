@@ -41,7 +41,11 @@ def main(argv: list[str] | None = None) -> None:
         import difflib
 
         near = difflib.get_close_matches(name, COMMANDS, n=1)
-        _fail(f"Expected a command ({', '.join(COMMANDS)}), found '{name}'" + (f": did you mean '{near[0]}'?" if near else "."), 2)
+        _fail(
+            f"Expected a command ({', '.join(COMMANDS)}), found '{name}'"
+            + (f": did you mean '{near[0]}'?" if near else "."),
+            2,
+        )
     _run(name, arguments[1:])
 
 
@@ -59,7 +63,10 @@ def _run(name: str, arguments: list[str]) -> None:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM):
             raise
         where = f" at {error.filename}" if error.filename else ""
-        _fail(f"Expected to be able to write{where}, found: {error.strerror}. Free some space or choose another --output.", 1)
+        _fail(
+            f"Expected to be able to write{where}, found: {error.strerror}. Free some space or choose another --output.",
+            1,
+        )
 
 
 def leave(code: int = 0) -> None:

@@ -44,7 +44,9 @@ def launched(
     """
     global _open
     if _open:
-        raise UserError("Expected one simulation per process, found a second: run each command in a process of its own.")
+        raise UserError(
+            "Expected one simulation per process, found a second: run each command in a process of its own."
+        )
     warnings.filterwarnings("ignore", module=r"(isaaclab|newton|warp|gymnasium|torch)")
     localise(env_cfg, backend)
     configure(env_cfg, backend, num_envs, threads)
@@ -57,17 +59,17 @@ def launched(
     with launch_simulation(env_cfg, {"device": env_cfg.sim.device}), torch.inference_mode():
         logging.getLogger().setLevel(logging.ERROR)
         _open = True
-        with _quiet():
+        with quiet():
             env = env_class(cfg=env_cfg)
         try:
             yield env
         finally:
-            with _quiet():
+            with quiet():
                 env.close()
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the set-up chatter of Isaac Lab, Warp and USD off the terminal, unless APPRENTICE_VERBOSE is set.
 
     Much of it comes from native code, so the file descriptors themselves are turned away. If set-up fails, what was

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from apprentice.sim.launch import launched
+from apprentice.sim.launch import launched, quiet
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
 from .neutral import neutral_actions
@@ -204,8 +204,9 @@ def open_session(
     """
     from .registry import apply_variant, environment_class, load_env_cfg, task_info
 
-    info = task_info(task)
-    env_cfg = load_env_cfg(info.id, backend)
+    with quiet():
+        info = task_info(task)
+        env_cfg = load_env_cfg(info.id, backend)
     if variant is not None:
         apply_variant(env_cfg, variant)
     success = getattr(env_cfg.terminations, info.success) if info.success else None

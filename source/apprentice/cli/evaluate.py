@@ -1,0 +1,41 @@
+"""Measure how often a policy succeeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from apprentice.cli import leave
+from apprentice.cli.output import say
+from apprentice.cli.progress import drawn
+from apprentice.pipeline.evaluation import EvaluationCfg, evaluate_checkpoint
+
+
+def main(
+    policy: Positional[Path],
+    output: Path,
+    cfg: OmitArgPrefixes[EvaluationCfg] = EvaluationCfg(),  # noqa: B008
+) -> None:
+    """Play a policy from fixed initial states and report its success rate with a 95 % interval.
+
+    A success is held: the task's success term is true for several control steps in a row. An evaluation that was
+    stopped goes on when the same command is given again.
+
+    Args:
+        policy: Folder that `apprentice train` wrote, or a Robomimic checkpoint.
+        output: Folder for the results.
+        cfg: How to evaluate.
+    """
+    with drawn("Evaluating") as progress, drawn("Drawing videos") as drawing:
+        result = evaluate_checkpoint(policy, output, cfg, progress, drawing)
+    low, high = result.interval_95
+    say(
+        f"{result.successes}/{result.rollouts} held successes: {100 * result.success_rate:.1f} % "
+        f"[{100 * low:.1f}, {100 * high:.1f}] on {result.task} ({result.backend}), {result.env_steps_per_s:.0f} env-steps/s."
+    )
+    for part in result.per_subtask:
+        if part["failures"]:
+            say(f"  {part['failures']} of {part['entered']} failed at {part['subtask']}")
+    say(f"Results in {output}.")
+    leave()

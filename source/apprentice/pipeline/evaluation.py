@@ -1,0 +1,80 @@
+"""Evaluates a checkpoint in the simulator: what joins `learn`, `evaluate` and the tasks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from apprentice.errors import UserError
+from apprentice.evaluate.results import Evaluation
+from apprentice.evaluate.rollouts import EvaluateCfg
+from apprentice.progress import Progress, silent
+
+
+@dataclass(kw_only=True, frozen=True)
+class EvaluationCfg(EvaluateCfg):
+    """An evaluation, and where it takes place."""
+
+    task: str | None = None
+    """Task to play; by default the one that the policy's demos are of."""
+    variant: str | None = None
+    """Difficulty variant, for tasks that have them."""
+    backend: str = "native"
+    """Physics backend."""
+    num_envs: int = 100
+    """Environments stepped together."""
+    threads: int = 2
+    """Processor threads."""
+
+
+def evaluate_checkpoint(
+    checkpoint: Path, output: Path, cfg: EvaluationCfg, progress: Progress = silent, drawing: Progress = silent
+) -> Evaluation:
+    """Play a policy, write what happened, and draw some rollouts as videos.
+
+    Args:
+        checkpoint: Folder that `apprentice train` wrote, or a Robomimic checkpoint.
+        output: Folder for the results.
+        cfg: The evaluation.
+        progress: Told of finished rollouts.
+        drawing: Told of drawn frames.
+
+    Raises:
+        UserError: If the policy or the task can't be opened, or `output` holds another evaluation.
+    """
+    from apprentice.evaluate.results import read_finished
+    from apprentice.evaluate.rollouts import evaluate, identify
+
+    task = _task(checkpoint, cfg.task)
+    identity = identify(cfg, checkpoint=checkpoint, task=task, variant=cfg.variant, backend=cfg.backend)
+    finished = read_finished(output, identity)
+    if finished is not None:
+        return finished
+    from apprentice.evaluate.videos import render_videos
+    from apprentice.learn.policy import load_policy
+    from apprentice.sim.render import StateRenderer
+    from apprentice.tasks.session import open_session
+
+    policy = load_policy(checkpoint)
+    with open_session(
+        task, backend=cfg.backend, num_envs=cfg.num_envs, variant=cfg.variant, threads=cfg.threads
+    ) as session:
+        result = evaluate(policy, session, cfg, checkpoint=checkpoint, output=output, progress=progress)
+        if cfg.videos:
+            renderer = StateRenderer(session)
+            render_videos(output, renderer.picture, control_hz=session.control_hz, every=2, progress=drawing)
+    return result
+
+
+def _task(checkpoint: Path, given: str | None) -> str:
+    """The registered id of the task to play."""
+    from apprentice.tasks.registry import resolve_task
+
+    if given is None:
+        config = (checkpoint if checkpoint.is_dir() else checkpoint.parent) / "config.json"
+        if config.exists():
+            given = json.loads(config.read_text()).get("task")
+    if given is None:
+        raise UserError(f"Expected {checkpoint} to say which task its policy is for, found nothing: give --task.")
+    return resolve_task(given)
