@@ -79,8 +79,8 @@ def test_kill_9_at_random_moments_loses_nothing_that_was_saved(tmp_path):
         saved += process.communicate()[0].splitlines()
         count = assert_holds(path, saved)
         assert count <= len(saved) + KILLS  # a demo may be on disk before its name was printed, one a kill
-    gained = recover(path)
-    assert gained >= 0
+    assert len(saved) > KILLS
+    recover(path)
     assert assert_holds(path, saved) == count
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.hdf5"]
     assert check_file(path).ok
@@ -327,11 +327,11 @@ def test_few_bytes_are_copied_for_each_byte_written(tmp_path, monkeypatch):
     copyfile = shutil.copyfile
     monkeypatch.setattr(durable.shutil, "copyfile", lambda a, b: (copied.append(os.path.getsize(a)), copyfile(a, b)))
     with DemoWriter(tmp_path / "a.hdf5", task=TASK) as writer:
-        for index in range(200):
+        for index in range(80):
             writer.append(make_demo(index))
     size = os.path.getsize(tmp_path / "a.hdf5")
     assert sum(copied) < 4 * size
-    assert len(copied) < 25
+    assert len(copied) < 20
 
 
 def write_without_closing(path, *, task=TASK):

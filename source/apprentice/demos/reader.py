@@ -68,7 +68,8 @@ class DemoFile:
     @property
     def masks(self) -> dict[str, list[str]]:
         """Names of demos by mask: "train", "valid", "success" and what else the file has. Empty if it has none."""
-        return masks.extended(self._view.masks, {name: self._success(name) for name in self._view.unfolded})
+        there, unfolded = self._view.masks, self._view.unfolded
+        return masks.extended(there, {name: self._success(name) for name in unfolded}) if unfolded else there
 
     def __len__(self) -> int:
         return len(self.names)

@@ -90,9 +90,9 @@ def jumps(paces: Mapping[str, NDArray[np.float64]], unit: str) -> dict[str, int]
 
 
 def _excess(pace: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much longer each step is than the median of the five around it. Shape (T-1,)."""
-    padded = np.pad(pace, 2, mode="reflect")
-    return pace - np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=-1)
+    """How much longer each step is than the median of five around it. Shape (T-1,)."""
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(pace, 5), axis=-1)
+    return pace - np.pad(medians, 2, mode="edge")
 
 
 def _distance(steps: NDArray[np.float64], size: int) -> NDArray[np.float64]:
