@@ -1,0 +1,101 @@
+"""The course of one attempt: which subtask each end effector is in, what was tried, and where to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from apprentice.demos import Tree
+
+from .plan import Plan
+from .segment import Boundaries
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """Where one end effector stands."""
+
+    subtask: int
+    """Number of its subtask."""
+    plan: Plan | None
+    """What it is playing; None when it needs a plan."""
+    cursor: int
+    """Next step of the plan."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The moment at which an end effector began a subtask."""
+
+    snapshot: Any
+    """State of the environment. One row."""
+    step: int
+    """Recorded control steps up to then."""
+    arms: Mapping[str, ArmState]
+    """All end effectors at that time."""
+
+
+@dataclass
+class Attempt:
+    """One reset of one environment by the generator."""
+
+    number: int
+    """Its number; the initial state is that of the run's seed plus this."""
+    rng: np.random.Generator
+    """Draws everything that is random in this attempt."""
+    initial_state: Tree
+    """Scene state after the reset. Shapes (1, ...)."""
+    initial_objects: dict[str, list[float]]
+    """x, y (m) and yaw (rad) of each object after the reset, environment frame."""
+    arms: dict[str, ArmState]
+    """Each end effector now."""
+    boundaries: dict[str, Boundaries] = field(default_factory=dict)
+    """Segment boundaries in use, per end effector."""
+    marks: dict[tuple[str, int], Mark] = field(default_factory=dict)
+    """Where each subtask began, per end effector and subtask."""
+    played: dict[tuple[str, int], Plan] = field(default_factory=dict)
+    """The plan that was played last for each subtask."""
+    failed: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    """Source demos that failed since the subtask's snapshot was taken."""
+    tries: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Plans begun per subtask, all together."""
+    failures: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Those of them that did not reach the subtask's end."""
+    step_backs: int = 0
+    """Times it returned to an earlier subtask."""
+    env_steps: int = 0
+    """Control steps simulated, discarded tries included."""
+    success_any_step: bool = False
+    """Whether the success term was true at any of them."""
+
+    def rewind(self, key: tuple[str, int]) -> Mark:
+        """Take all end effectors back to where a subtask began; that subtask needs a new plan."""
+        mark = self.marks[key]
+        self.arms = dict(mark.arms)
+        eef, subtask = key
+        self.arms[eef] = replace(self.arms[eef], subtask=subtask, plan=None, cursor=0)
+        return mark
+
+
+@dataclass(kw_only=True, frozen=True)
+class Outcome:
+    """A finished attempt."""
+
+    number: int
+    success: bool
+    """Held success."""
+    success_any_step: bool
+    length: int
+    """Control steps of the episode that was kept."""
+    env_steps: int
+    """Control steps simulated for it."""
+    cause: str | None
+    """Signal of the subtask that failed, "final" for held success, None for a success."""
+    step_backs: int
+    initial_objects: dict[str, list[float]]
+    subtasks: list[dict[str, Any]]
+    """Per end effector and subtask: eef, index, object, signal, tries, failures, and of what was kept: source_demo, start,
+    end, offset, bridge_steps."""

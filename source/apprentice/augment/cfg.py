@@ -1,0 +1,120 @@
+"""What can be chosen about augmentation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from apprentice.errors import UserError
+
+
+@dataclass(kw_only=True, frozen=True)
+class BridgeCfg:
+    kind: Literal["paced", "fixed"] = "paced"
+    """How the way to a segment is made: at a limited speed from where the end effector is, or in the task's
+    `num_interpolation_steps` from where it was last sent, as Isaac Lab does."""
+    speed_m_s: float = 0.6
+    """Fastest linear motion of the target (m/s)."""
+    turn_rad_s: float = 3.0
+    """Fastest rotation of the target (rad/s)."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class NoiseCfg:
+    """Gaussian noise on targets, in metres and radians alike, as Isaac Lab's `action_noise`."""
+
+    kind: Literal["shaped", "task"] = "shaped"
+    """Less noise near contact and on retries, or the task's `action_noise` throughout, as Isaac Lab does."""
+    near_contact: float = 0.008
+    """Standard deviation around each change of the gripper command."""
+    steps_before: int = 14
+    """Control steps before such a change that count as near."""
+    steps_after: int = 8
+    """Control steps after it."""
+    on_bridge: float = 0.01
+    """Standard deviation on the way to a segment."""
+    per_retry: float = 0.6
+    """Factor for each try that failed."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class RetryCfg:
+    tries: int = 5
+    """How often a subtask is tried from the same snapshot."""
+    step_backs: int = 2
+    """How often an attempt returns to the subtask before the one whose tries are used up."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class AugmentCfg:
+    demos: int = 200
+    """Demos to generate."""
+    seed: int = 1
+    """Attempt k starts from the initial state of seed + k and draws everything else from generators of that number."""
+    task: str | None = None
+    """Task id; taken from the source file if None."""
+    variant: str | None = None
+    """Difficulty variant of the task."""
+    backend: str = "native"
+    """What steps the physics."""
+    num_envs: int = 128
+    """Environments stepped together. Does not change the result."""
+    threads: int = 2
+    """Processor threads. Does not change the result."""
+    selection: str = "nearest"
+    """Which segment is used: "nearest" (object-relative pose, ours), "task" (as the task's subtasks say), or the name of
+    any strategy that is registered with Isaac Lab Mimic."""
+    use_symmetry: bool = True
+    """Use the rotational symmetry that the task declares for its objects."""
+    keep_grasp: bool = True
+    """Correct the path of a held object for how it lies in the hand."""
+    bridge: BridgeCfg = field(default_factory=BridgeCfg)
+    """The way from one segment to the next."""
+    noise: NoiseCfg = field(default_factory=NoiseCfg)
+    """Noise on targets."""
+    retry: RetryCfg | None = field(default_factory=RetryCfg)
+    """Try a failed subtask again from its snapshot. None gives the attempt up at once."""
+    held_steps: int = 10
+    """Control steps for which success must hold at the end."""
+    wait_steps: int = 40
+    """Control steps to wait for held success after the last segment."""
+    give_up_after: int = 100
+    """Attempts without a single success after which the run stops with an explanation."""
+
+    def __post_init__(self) -> None:
+        for name, least in {
+            "demos": 1,
+            "seed": 0,
+            "num_envs": 1,
+            "threads": 1,
+            "held_steps": 1,
+            "wait_steps": self.held_steps,
+            "give_up_after": 1,
+        }.items():
+            if getattr(self, name) < least:
+                raise UserError(f"Expected {name} to be at least {least}, found {getattr(self, name)}.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides which demos come out, except how many."""
+        chosen = asdict(self)
+        for name in ("demos", "num_envs", "threads"):
+            del chosen[name]
+        return chosen
+
+
+def stock_cfg(**changes: Any) -> AugmentCfg:
+    """Augmentation as Isaac Lab Mimic does it: the task's strategies, noise and five-step bridges, and no retry."""
+    return AugmentCfg(
+        **(
+            {
+                "selection": "task",
+                "use_symmetry": False,
+                "keep_grasp": False,
+                "bridge": BridgeCfg(kind="fixed"),
+                "noise": NoiseCfg(kind="task"),
+                "retry": None,
+            }
+            | changes
+        )
+    )

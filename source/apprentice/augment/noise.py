@@ -1,0 +1,54 @@
+"""How much noise each step of a plan gets, and putting it there."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from apprentice.poses import exp_rotation, make_pose, position, rotation
+
+from .cfg import NoiseCfg
+
+_CHANGE = 0.25
+"""Share of its range by which a gripper command must change in a step to count as opening or closing."""
+
+
+def gripper_changes(gripper: Tensor) -> list[int]:
+    """Steps at which the gripper command jumps. `gripper` has shape (T, G)."""
+    spread = (gripper.amax(0) - gripper.amin(0)).clamp_min(1e-6)
+    jumps = ((gripper[1:] - gripper[:-1]).abs() / spread > _CHANGE).any(-1)
+    return [int(step) + 1 for step in jumps.nonzero()]
+
+
+def shaped(gripper: Tensor, level: float, tries: int, cfg: NoiseCfg) -> Tensor:
+    """Standard deviation for each step of a segment: quiet around contact, quieter with every failed try.
+
+    Args:
+        gripper: Gripper commands of the segment. Shape (T, G).
+        level: The task's `action_noise`, used away from contact.
+        tries: Tries that failed before.
+        cfg: Levels and lengths.
+
+    Returns:
+        Shape (T,).
+    """
+    levels = torch.full((len(gripper),), level, dtype=torch.float64)
+    for step in gripper_changes(gripper):
+        near = levels[max(0, step - cfg.steps_before) : step + cfg.steps_after]
+        near.clamp_(max=cfg.near_contact)
+    return levels * cfg.per_retry**tries
+
+
+def perturb(targets: Tensor, levels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Move and turn targets at random: in the environment's axes, as noise on a relative pose action does.
+
+    Args:
+        targets: Shape (T, 4, 4).
+        levels: Standard deviation in metres and radians. Shape (T,).
+        rng: Where the noise is drawn.
+    """
+    drawn: NDArray[np.float64] = rng.standard_normal((len(targets), 6))
+    noise = torch.from_numpy(drawn) * levels[:, None]
+    return make_pose(position(targets) + noise[:, :3], exp_rotation(noise[:, 3:]) @ rotation(targets))

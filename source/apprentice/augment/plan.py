@@ -1,0 +1,191 @@
+"""Plans: the targets that play one source segment for one end effector in the present scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import bridge, noise
+from .cfg import AugmentCfg
+from .segment import Boundaries, draw_boundaries, nominal_boundaries
+from .select import by_strategy, nearest
+from .source import SourceDemo
+from .transform import displacement, grasp_correction, held_object
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an end effector is told, step by step, during one subtask."""
+
+    targets: Tensor
+    """Poses in the environment frame, noise included. Shape (L, 4, 4), float32."""
+    gripper: Tensor
+    """Gripper commands. Shape (L, G), float32."""
+    demo: int
+    """Index of the source demo."""
+    start: int
+    """First step of the segment in the source demo."""
+    end: int
+    """The step after its last."""
+    bridge_steps: int
+    """Steps of the plan before the segment."""
+    last_target: Tensor
+    """Where the plan ends, without noise. Shape (4, 4)."""
+    needs_signal_at_end: bool
+    """Whether the subtask's signal must be true when the plan ends, or just have risen during it: what it did in the
+    source demo."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a plan depends on: where things are in one environment. float64."""
+
+    eef: Mapping[str, Tensor]
+    """Pose per end effector. Shape (4, 4)."""
+    objects: Mapping[str, Tensor]
+    """Pose per object. Shape (4, 4)."""
+
+
+class Planner:
+    """Makes plans for one end effector. Draws only from the generator it is given, so that attempts are repeatable."""
+
+    def __init__(
+        self,
+        eef: str,
+        subtasks: Sequence[Any],
+        demos: Sequence[SourceDemo],
+        *,
+        symmetry: Mapping[str, int],
+        control_hz: float,
+        from_last_target: bool,
+        cfg: AugmentCfg,
+    ) -> None:
+        """Cut the source demos.
+
+        Args:
+            eef: Its name.
+            subtasks: Its `SubTaskConfig`s.
+            demos: Source demos.
+            symmetry: Order of each object's symmetry about its z axis.
+            control_hz: Control steps per second.
+            from_last_target: Whether fixed bridges start at the last target (else at the end effector).
+            cfg: Options.
+
+        Raises:
+            UserError: If no demo can be cut into the subtasks.
+        """
+        usable, self.nominal = nominal_boundaries(demos, subtasks, eef)
+        self.eef = eef
+        self.subtasks = subtasks
+        self.demos = [demos[index] for index in usable]
+        self._lengths = np.array([demo.length for demo in self.demos])
+        self._symmetry = symmetry if cfg.use_symmetry else {}
+        self._speed_m, self._turn_rad = cfg.bridge.speed_m_s / control_hz, cfg.bridge.turn_rad_s / control_hz
+        self._from_last_target = from_last_target
+        self._cfg = cfg
+
+    @property
+    def max_steps(self) -> int:
+        """No plan is longer."""
+        longest_bridge = max(
+            bridge.MAX_STEPS, *(part.num_interpolation_steps + part.num_fixed_steps for part in self.subtasks)
+        )
+        return int(self._lengths.max()) + longest_bridge + 1
+
+    def draw(self, rng: np.random.Generator) -> Boundaries:
+        """Segment boundaries with random offsets."""
+        return draw_boundaries(self.nominal, self._lengths, self.subtasks, rng)
+
+    def plan(
+        self,
+        index: int,
+        scene: Scene,
+        boundaries: Boundaries,
+        *,
+        failed: Sequence[int],
+        keep_demo: int | None,
+        last_target: Tensor | None,
+        rng: np.random.Generator,
+    ) -> Plan:
+        """Choose a segment and fit it into the scene.
+
+        Args:
+            index: Number of the subtask.
+            scene: Where things are.
+            boundaries: From `draw`.
+            failed: Source demos that were tried in vain for this subtask in this attempt.
+            keep_demo: Source demo to use instead of choosing one.
+            last_target: Where the plan before ended, if there was one. Shape (4, 4).
+            rng: The attempt's generator.
+        """
+        subtask, eef = self.subtasks[index], scene.eef[self.eef]
+        about: str | None = subtask.object_ref
+        rows = boundaries[:, index]
+        chosen = self._select(subtask, scene, rows, failed, rng) if keep_demo is None else keep_demo
+        demo, (start, end) = self.demos[chosen], (int(step) for step in rows[chosen])
+        targets, gripper = demo.target[self.eef][start:end], demo.gripper[self.eef][start:end]
+        if about is not None:
+            order = self._symmetry.get(about, 1)
+            moved = displacement(demo.objects[about][start], scene.objects[about], targets[0], eef, order)
+            targets = moved @ targets
+        if self._cfg.keep_grasp:
+            held = held_object(
+                demo.eef[self.eef][start:end], {name: p[start:end] for name, p in demo.objects.items()}, about
+            )
+            if held is not None:
+                targets = targets @ grasp_correction(
+                    demo.eef[self.eef][start], demo.objects[held][start], eef, scene.objects[held]
+                )
+        way = self._bridge(subtask, eef, targets[0], last_target)
+        quiet = self._levels(subtask, gripper, len(way), len(failed))
+        path = torch.cat((way, targets))
+        last = index == len(self.subtasks) - 1
+        if last:
+            # the last target is held while success is awaited
+            path, quiet = torch.cat((path, path[-1:])), torch.cat((quiet, torch.zeros(1, dtype=quiet.dtype)))
+            gripper = torch.cat((gripper, gripper[-1:]))
+        signal = subtask.subtask_term_signal
+        return Plan(
+            targets=noise.perturb(path, quiet, rng).to(torch.float32),
+            gripper=torch.cat((gripper[:1].expand(len(way), -1), gripper)),
+            demo=chosen,
+            start=start,
+            end=end,
+            bridge_steps=len(way),
+            last_target=path[-1],
+            needs_signal_at_end=bool(signal is not None and not last and demo.signals[signal][min(end, demo.length - 1)]),
+        )
+
+    def _select(
+        self, subtask: Any, scene: Scene, rows: np.ndarray, failed: Sequence[int], rng: np.random.Generator
+    ) -> int:
+        about: str | None = subtask.object_ref
+        eef, present = scene.eef[self.eef], None if about is None else scene.objects[about]
+        name, kwargs = self._cfg.selection, {}
+        if name == "nearest":
+            order = self._symmetry.get(about, 1) if about is not None else 1
+            return nearest(self.demos, rows[:, 0], self.eef, about, eef, present, order, failed, rng)
+        if name == "task":
+            name, kwargs = subtask.selection_strategy, subtask.selection_strategy_kwargs or {}
+        return by_strategy(name, kwargs, self.demos, rows, self.eef, about, eef, present, rng)
+
+    def _bridge(self, subtask: Any, eef: Tensor, first: Tensor, last_target: Tensor | None) -> Tensor:
+        if self._cfg.bridge.kind == "paced":
+            return bridge.paced(eef, first, self._speed_m, self._turn_rad)
+        start = last_target if last_target is not None and self._from_last_target else eef
+        return bridge.fixed(start, first, subtask.num_interpolation_steps, subtask.num_fixed_steps)
+
+    def _levels(self, subtask: Any, gripper: Tensor, bridge_steps: int, tries: int) -> Tensor:
+        level: float = subtask.action_noise
+        if self._cfg.noise.kind == "task":
+            on_bridge = level if subtask.apply_noise_during_interpolation else 0.0
+            on_segment = torch.full((len(gripper),), level, dtype=torch.float64)
+        else:
+            on_bridge = min(self._cfg.noise.on_bridge, level)
+            on_segment = noise.shaped(gripper, level, tries, self._cfg.noise)
+        return torch.cat((torch.full((bridge_steps,), on_bridge, dtype=torch.float64), on_segment))

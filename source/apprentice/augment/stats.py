@@ -1,0 +1,114 @@
+"""What a run of augmentation amounts to, as written beside the demo file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import binomtest
+
+from .attempt import Outcome
+from .journal import Line
+
+
+def stats_path(output: Path) -> Path:
+    """Where the statistics of a demo file stand."""
+    return output.with_name(output.name + ".stats.json")
+
+
+def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, workers: int = 1) -> dict[str, Any]:
+    """Statistics of the attempts of a run.
+
+    Args:
+        lines: All attempts.
+        about: Entries that say which run it is: task, variant, backend, seed, source_file.
+        retry: Whether failed subtasks were tried again.
+        workers: Processes that generated.
+    """
+    outcomes = [line.outcome for line in lines]
+    successes = [outcome for outcome in outcomes if outcome.success]
+    seconds = seconds_of(lines)
+    env_steps = sum(outcome.env_steps for outcome in outcomes)
+    return about | {
+        "attempts": len(outcomes),
+        "successes": len(successes),
+        "successes_any_step": sum(outcome.success_any_step for outcome in outcomes),
+        "dgr": len(successes) / len(outcomes) if outcomes else None,
+        "dgr_interval_95": interval(len(successes), len(outcomes)),
+        "env_steps": env_steps,
+        "sim_steps_per_success": env_steps / len(successes) if successes else None,
+        "seconds": seconds,
+        "successes_per_hour": 3600 * len(successes) / seconds if seconds else None,
+        "workers": workers,
+        "retry": retry,
+        "subtasks": _subtasks(outcomes),
+        "initial_states": _initial_states(outcomes),
+        "lengths": [outcome.length for outcome in successes],
+        "failure_causes": dict(Counter(outcome.cause for outcome in outcomes if outcome.cause is not None)),
+    }
+
+
+def interval(successes: int, attempts: int) -> list[float] | None:
+    """Wilson interval at 95 %, as fractions; None without attempts."""
+    if not attempts:
+        return None
+    ends = binomtest(successes, attempts).proportion_ci(0.95, method="wilson")
+    return [float(ends.low), float(ends.high)]
+
+
+def seconds_of(lines: Sequence[Line]) -> float:
+    """Time spent, all runs together."""
+    last: dict[int, float] = {}
+    for line in lines:
+        last[line.run] = max(line.seconds, last.get(line.run, 0.0))
+    return sum(last.values())
+
+
+def write_stats(output: Path, stats: dict[str, Any]) -> None:
+    """Write the statistics in one step."""
+    path = stats_path(output)
+    scratch = path.with_name(path.name + ".tmp")
+    scratch.write_text(json.dumps(stats, indent=1))
+    os.replace(scratch, path)
+
+
+def most_common_failure(outcomes: Sequence[Outcome]) -> str:
+    """Which subtask stops the attempts, in words."""
+    causes = Counter(outcome.cause for outcome in outcomes if outcome.cause is not None)
+    tried: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for outcome in outcomes:
+        for part in outcome.subtasks:
+            name = part["signal"] or "final"
+            tried[name] += part["tries"]
+            failed[name] += part["failures"]
+    cause, count = causes.most_common(1)[0]
+    return f"{count} attempts ended at '{cause}', where {failed[cause]} of {tried[cause]} tries failed"
+
+
+def _subtasks(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for outcome in outcomes:
+        for part in outcome.subtasks:
+            row = rows.setdefault(
+                (part["eef"], part["index"]),
+                {key: part[key] for key in ("eef", "index", "object", "signal")} | {"tries": 0, "failures": 0},
+            )
+            row["tries"] += part["tries"]
+            row["failures"] += part["failures"]
+    return list(rows.values())
+
+
+def _initial_states(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    names = outcomes[0].initial_objects if outcomes else {}
+    return {
+        name: {
+            "attempts": [outcome.initial_objects[name] for outcome in outcomes],
+            "success": [outcome.success for outcome in outcomes],
+        }
+        for name in names
+    }

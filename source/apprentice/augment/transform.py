@@ -1,0 +1,75 @@
+"""Moves a segment from its source scene into the present one, relative to the object it is about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from apprentice.poses import inverse, make_pose, position, rotation, rotation_angle, rotation_z
+
+GRASP_CORRECTION_M = 0.02
+"""Largest correction for how an object lies in the hand."""
+_MOVED_M = 0.03
+_STILL_IN_HAND_M = 0.01
+_REACH_M = 0.12
+
+
+def turned(pose: Tensor, order: int) -> Tensor:
+    """A pose and those that a symmetry of `order` about its z axis makes of it. Shape (order, 4, 4) from (4, 4)."""
+    angles = torch.arange(order, dtype=pose.dtype) * (2 * math.pi / order)
+    turns = make_pose(torch.zeros(order, 3, dtype=pose.dtype), rotation_z(angles))
+    return pose @ turns
+
+
+def displacement(source_object: Tensor, present_object: Tensor, first: Tensor, eef: Tensor, order: int) -> Tensor:
+    """The rigid motion from source to present scene; of the symmetric ones that which turns the end effector least.
+
+    Args:
+        source_object: Object at the segment's start in the source demo. Shape (4, 4).
+        present_object: Object now. Shape (4, 4).
+        first: First target of the segment. Shape (4, 4).
+        eef: End effector now. Shape (4, 4).
+        order: Order of the object's symmetry about its z axis.
+    """
+    candidates = turned(present_object, order) @ inverse(source_object)
+    turns = rotation_angle(rotation(eef).T @ rotation(candidates @ first))
+    return candidates[int(turns.argmin())]
+
+
+def grasp_correction(
+    source_eef: Tensor, source_held: Tensor, present_eef: Tensor, present_held: Tensor
+) -> Tensor:
+    """What moves the hand so that the held object, not the hand, follows the source's path. In the hand's frame.
+
+    Only the position is corrected: fingers turn what they hold, and turning the hand after it would lift edges.
+
+    Returns:
+        A pose to multiply targets with from the right. Shape (4, 4).
+    """
+    shift = position(inverse(source_eef) @ source_held) - position(inverse(present_eef) @ present_held)
+    return make_pose(
+        shift.clamp(-GRASP_CORRECTION_M, GRASP_CORRECTION_M), torch.eye(3, dtype=source_eef.dtype)
+    )
+
+
+def held_object(eef: Tensor, objects: Mapping[str, Tensor], about: str | None) -> str | None:
+    """The object that an end effector carries when a segment starts: it travels, and stays where it is in the hand.
+
+    Args:
+        eef: End effector during the segment. Shape (T, 4, 4).
+        objects: Objects during the segment. Shape (T, 4, 4) each.
+        about: The object that the segment is about, which is not carried.
+    """
+    early = slice(0, max(2, len(eef) // 3))
+    for name, poses in objects.items():
+        if name == about:
+            continue
+        moved = (position(poses[early]) - position(poses[0])).norm(dim=-1).max()
+        in_hand = position(inverse(eef[early]) @ poses[early])
+        slipped = (in_hand - in_hand[0]).norm(dim=-1).max()
+        if moved > _MOVED_M and slipped < _STILL_IN_HAND_M and in_hand[0].norm() < _REACH_M:
+            return name
+    return None
