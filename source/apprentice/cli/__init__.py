@@ -28,7 +28,10 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one command. Exits with 0, or 1 after an error that the user can fix, 2 for a bad command line, 130 on Ctrl-C."""
+    """Run one command.
+
+    Exits with 0, 1 after an error that the user can fix, 2 for a bad command line, or 130 on Ctrl-C.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         _write(_help())
@@ -54,7 +57,7 @@ def _run(name: str, arguments: list[str]) -> None:
 
     module = importlib.import_module(f"apprentice.cli.{name}")
     try:
-        tyro.cli(module.main, prog=f"apprentice {name}", args=arguments, description=module.__doc__)
+        tyro.cli(module.main, prog=f"apprentice {name}", args=arguments)
     except UserError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
@@ -64,7 +67,7 @@ def _run(name: str, arguments: list[str]) -> None:
             raise
         where = f" at {error.filename}" if error.filename else ""
         _fail(
-            f"Expected to be able to write{where}, found: {error.strerror}. Free some space or choose another --output.",
+            f"Expected to write{where}, found: {error.strerror}. Free some space or choose another --output.",
             1,
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional
+import tyro
 
 from apprentice.cli import leave
 from apprentice.cli.output import say
@@ -13,9 +14,9 @@ from apprentice.pipeline.evaluation import EvaluationCfg, evaluate_checkpoint
 
 
 def main(
-    policy: Positional[Path],
+    policy: tyro.conf.Positional[Path],
     output: Path,
-    cfg: OmitArgPrefixes[EvaluationCfg] = EvaluationCfg(),  # noqa: B008
+    cfg: Annotated[EvaluationCfg, tyro.conf.arg(name="")] = EvaluationCfg(),
 ) -> None:
     """Play a policy from fixed initial states and report its success rate with a 95 % interval.
 
@@ -32,7 +33,8 @@ def main(
     low, high = result.interval_95
     say(
         f"{result.successes}/{result.rollouts} held successes: {100 * result.success_rate:.1f} % "
-        f"[{100 * low:.1f}, {100 * high:.1f}] on {result.task} ({result.backend}), {result.env_steps_per_s:.0f} env-steps/s."
+        f"[{100 * low:.1f}, {100 * high:.1f}] on {result.task}, "
+        f"{result.backend}, {result.env_steps_per_s:.0f} env-steps/s."
     )
     for part in result.per_subtask:
         if part["failures"]:

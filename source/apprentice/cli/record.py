@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional
+import tyro
 
 from apprentice.cli import leave
 from apprentice.cli.output import say
@@ -12,7 +13,9 @@ from apprentice.cli.progress import drawn
 from apprentice.record.cfg import RecordCfg
 
 
-def main(task: Positional[str], output: Path, cfg: OmitArgPrefixes[RecordCfg] = RecordCfg()) -> None:  # noqa: B008
+def main(
+    task: tyro.conf.Positional[str], output: Path, cfg: Annotated[RecordCfg, tyro.conf.arg(name="")] = RecordCfg()
+) -> None:
     """Record source demos of a task. Running the same command again goes on to the number of demos asked for.
 
     Args:

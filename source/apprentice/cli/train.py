@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional
+import tyro
 
 from apprentice.cli.output import say
 from apprentice.cli.progress import drawn
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
 
 
-def main(file: Positional[Path], output: Path, cfg: OmitArgPrefixes[TrainCfg] = TrainCfg()) -> None:  # noqa: B008
+def main(
+    file: tyro.conf.Positional[Path], output: Path, cfg: Annotated[TrainCfg, tyro.conf.arg(name="")] = TrainCfg()
+) -> None:
     """Train a policy. A run that was stopped goes on when the same command is given again.
 
     Args:

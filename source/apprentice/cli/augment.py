@@ -1,0 +1,46 @@
+"""Generate demos from source demos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from apprentice.augment.cfg import AugmentCfg
+from apprentice.cli import leave
+from apprentice.cli.output import say
+from apprentice.cli.progress import drawn
+
+
+def main(
+    file: tyro.conf.Positional[Path],
+    output: Path | None = None,
+    cfg: Annotated[tyro.conf.AvoidSubcommands[AugmentCfg], tyro.conf.arg(name="")] = AugmentCfg(),
+    retry: bool = True,
+) -> None:
+    """Generate demos from segments of source demos, moved to where the objects are; kept only where success holds.
+
+    A run that was stopped goes on when the same command is given again. The result does not depend on how many
+    environments are stepped together.
+
+    Args:
+        file: Source demos (HDF5), ours or Isaac Lab's, with subtask signals (`apprentice annotate` writes them).
+        output: File for the generated demos; FILE_generated.hdf5 by default.
+        cfg: How to generate.
+        retry: Try a failed subtask again from a snapshot; otherwise the attempt is given up there.
+    """
+    from apprentice.augment import augment
+
+    output = output or Path(f"{file.stem}_generated.hdf5")
+    with drawn("Augmenting") as progress:
+        result = augment(file, output, cfg if retry else replace(cfg, retry=None), progress)
+    stats = result.stats
+    low, high = stats["dgr_interval_95"]
+    say(
+        f"{stats['successes']} demos from {stats['attempts']} attempts: {100 * stats['dgr']:.1f} % "
+        f"[{100 * low:.1f}, {100 * high:.1f}] held success, {stats['successes_per_hour']:.0f} an hour."
+    )
+    say(f"Demos in {result.output}, numbers in {result.output}.stats.json.")
+    leave()
