@@ -47,7 +47,10 @@ def localise(env_cfg: Any, backend: str = "native") -> list[Substitution]:
     from isaaclab_tasks.utils import resolve_presets
 
     resolve_presets(env_cfg, (PRESETS[backend],))
-    return swap_assets(env_cfg)
+    done = swap_assets(env_cfg)
+    if PRESETS[backend] == "newton_mjwarp":
+        done += _render_with_newton(env_cfg.scene)
+    return done
 
 
 def swap_assets(env_cfg: Any) -> list[Substitution]:
@@ -143,6 +146,16 @@ def _drop_texture_events(env_cfg: Any) -> Iterator[Substitution]:
             yield Substitution(where=f"events.{name}", original=f"{len(textures)} textures", stand_in="none")
 
 
+def _render_with_newton(scene: Any) -> Iterator[Substitution]:
+    """Give cameras that ask for Isaac Sim's renderer the one that runs wherever Newton runs."""
+    from isaaclab_newton.renderers import NewtonWarpRendererCfg
+
+    for name, camera in vars(scene).items():
+        if getattr(getattr(camera, "renderer_cfg", None), "renderer_type", None) == "isaac_rtx":
+            camera.renderer_cfg = NewtonWarpRendererCfg()
+            yield Substitution(where=f"scene.{name}", original="Isaac RTX renderer", stand_in="Newton Warp renderer")
+
+
 def _separate_collections(scene: Any) -> None:
     """Give every collection of bodies names of its own.
 
@@ -183,8 +196,16 @@ def _in_file(path: str, links: list[str]) -> str:
     if any(re.fullmatch(path, link) for link in links):
         return path
     parts = path.split("/")
-    for end in range(len(parts), 0, -1):
+    for end in range(len(parts), 0, -1):  # the deepest part that is a link; what hangs on it stays
+        head = "/".join(parts[:end])
         for link in links:
-            if link.rpartition("/")[2] == parts[end - 1]:
+            if link.rpartition("/")[2] == parts[end - 1] or _matches(head, link):
                 return "/".join([link, *parts[end:]])
     return path
+
+
+def _matches(expression: str, link: str) -> bool:
+    try:
+        return re.fullmatch(expression, link) is not None
+    except re.error:  # cut inside a group
+        return False
