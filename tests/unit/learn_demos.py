@@ -14,9 +14,8 @@ from apprentice.poses import exp_rotation, log_rotation, make_pose, position, ro
 
 def reaching_demo(rng: np.random.Generator, length: int) -> Demo:
     """One demo: the hand covers a third of the way to the cube in each step."""
-    cube = make_pose(
-        torch.tensor([*rng.uniform(-0.2, 0.2, 2), 0.02], dtype=torch.float32), rotation_z(torch.tensor(rng.uniform(-3, 3)))
-    ).float()
+    yaw = torch.tensor(rng.uniform(-3, 3), dtype=torch.float32)
+    cube = make_pose(torch.tensor([*rng.uniform(-0.2, 0.2, 2), 0.02], dtype=torch.float32), rotation_z(yaw))
     hand = make_pose(
         torch.tensor([*rng.uniform(-0.1, 0.1, 2), 0.3], dtype=torch.float32),
         exp_rotation(torch.tensor([np.pi, 0.0, 0.0]) + torch.tensor(rng.uniform(-0.1, 0.1, 3), dtype=torch.float32)),

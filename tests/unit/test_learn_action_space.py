@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apprentice.learn.action_space import ActionSpace, recognise
@@ -61,6 +61,7 @@ def test_joint_positions_are_left_as_they_are():
     assert space.continuous == tuple(range(9))
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 1000), kind=st.sampled_from(["relative", "absolute"]))
 def test_actions_to_targets_and_back_lose_nothing(seed: int, kind: str):
     poses, targets, relative = walk(seed, 30)
@@ -68,5 +69,5 @@ def test_actions_to_targets_and_back_lose_nothing(seed: int, kind: str):
     space = ActionSpace.from_dict(recognise(actions, {"arm": poses}, {"arm": targets}, [30]).to_dict())
     reached = space.target_poses(actions, {"arm": poses})
     back = space.action(reached, {"arm": poses}, actions[:, list(space.continuous)], gripper(30) > 0)
-    torch.testing.assert_close(back, actions, atol=2e-6, rtol=0)
-    torch.testing.assert_close(reached[:, 0] @ inverse(targets), torch.eye(4).expand(30, 4, 4), atol=2e-6, rtol=0)
+    torch.testing.assert_close(back, actions, atol=1e-5, rtol=0)
+    torch.testing.assert_close(reached[:, 0] @ inverse(targets), torch.eye(4).expand(30, 4, 4), atol=1e-5, rtol=0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from learn_demos import write_demos
 
@@ -21,7 +21,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("frame_stack", "seq_length", "pad_stack", "pad_sequence"),
-    [(1, 1, True, True), (1, 10, True, True), (3, 1, True, True), (3, 5, True, True), (3, 4, False, False), (2, 12, False, True)],
+    [
+        (1, 1, True, True),
+        (1, 10, True, True),
+        (3, 1, True, True),
+        (3, 5, True, True),
+        (3, 4, False, False),
+        (2, 12, False, True),
+    ],
 )
 def test_windows_are_those_of_robomimics_sequence_dataset(
     file: Path, frame_stack: int, seq_length: int, pad_stack: bool, pad_sequence: bool
@@ -50,6 +57,7 @@ def test_windows_are_those_of_robomimics_sequence_dataset(
             np.testing.assert_array_equal(batch["obs"][key][number], expected["obs"][key])
 
 
+@settings(deadline=None)
 @given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5), stack=st.integers(1, 4), sequence=st.integers(1, 6))
 def test_a_window_never_crosses_into_another_demo(lengths: list[int], stack: int, sequence: int):
     frame = torch.arange(sum(lengths), dtype=torch.float32)

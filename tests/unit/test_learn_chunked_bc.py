@@ -70,10 +70,9 @@ def test_recorded_actions_are_reproduced_by_the_chunks_they_were_turned_into(fra
         for length in frames.lengths:
             algo.reset()
             for step in range(length - 8):  # beyond, the last action is repeated
-                obs = {key: frames.data["obs/" + key][first + step : first + step + 1] for key in algo.feature_cfg.obs_keys}
-                torch.testing.assert_close(
-                    algo.get_action(obs), frames.data["actions"][first + step : first + step + 1], atol=2e-5, rtol=0
-                )
+                row = slice(first + step, first + step + 1)
+                obs = {key: frames.data["obs/" + key][row] for key in algo.feature_cfg.obs_keys}
+                torch.testing.assert_close(algo.get_action(obs), frames.data["actions"][row], atol=2e-5, rtol=0)
             first += length
     finally:
         algo.nets["policy"] = real

@@ -35,7 +35,7 @@ class PoseColumns:
     eef: str
     """Name of the end effector."""
     kind: str
-    """`relative`: position difference and rotation vector from the present pose. `absolute`: position and quaternion."""
+    """`relative`: position difference and rotation vector to the target. `absolute`: its position and quaternion."""
     column: int
     """The first of them."""
 

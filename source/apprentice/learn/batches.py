@@ -7,6 +7,7 @@ a batch is one gather.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,6 @@ class Windows:
         # Overlapping views of the table, one row per window: row i is the `size` frames from padded frame i on.
         self._table = table.as_strided((max(len(rows) - cfg.size + 1, 0), cfg.size * width), (max(width, 1), 1))
         self._width = width
-        self._splits = [value.shape[1] for value in flat]
         self._images = {key: value.to(device) for key, value in data.items() if value.dtype == torch.uint8}
         self._image_rows = rows.to(device)
         self._starts = starts
@@ -91,10 +91,13 @@ class Windows:
         """
         start = self._starts[index].to(self._device)
         frames = self._table.index_select(0, start).view(len(index), self.cfg.size, self._width)
-        batch = {
-            key: part.unflatten(-1, shape) if len(shape) > 1 else part if shape else part.squeeze(-1)
-            for (key, shape), part in zip(self._shapes.items(), frames.split(self._splits, -1), strict=True)
-        }
+        batch: dict[str, Tensor] = {}
+        column = 0
+        for key, shape in self._shapes.items():
+            width = math.prod(shape)
+            part = frames[:, :, column : column + width]
+            batch[key] = part.reshape(*part.shape[:2], *shape) if len(shape) != 1 else part
+            column += width
         if self._images:
             rows = self._image_rows[start[:, None] + torch.arange(self.cfg.size, device=self._device)]
             batch |= {key: _take_bytes(value, rows) for key, value in self._images.items()}

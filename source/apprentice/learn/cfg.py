@@ -29,7 +29,7 @@ class TrainCfg:
     demos: int | None = None
     """Train on the first so many demos only. Default: all."""
     mask: str | None = None
-    """Train on the demos of this `mask/` of the file only. Default: those in `train` or `valid`; all where there is no mask."""
+    """Train on the demos of this `mask/` only. Default: those in `train` or `valid`; all where there are none."""
     valid_mask: str = "valid"
     """The `mask/` whose demos give the validation loss. They are never trained on, and the loss never chooses anything.
     Empty: hold none out, train on all."""
@@ -60,9 +60,7 @@ class TrainCfg:
                 raise UserError(f"Expected --{name.replace('_', '-')} of at least 1, got {getattr(self, name)}.")
         for name in ("valid_fraction", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
-                raise UserError(
-                    f"Expected --{name.replace('_', '-')} from 0 up to, but not including, 1, got {getattr(self, name)}."
-                )
+                raise UserError(f"Expected --{name.replace('_', '-')} from 0 to below 1, got {getattr(self, name)}.")
 
 
 @dataclass(kw_only=True, frozen=True)

@@ -1,4 +1,4 @@
-"""What training leaves on disk: the policy as a Robomimic checkpoint, and the state to go on from. Written in one step."""
+"""What training leaves on disk: the policy as a Robomimic checkpoint, and the state to go on from."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Chunked behaviour cloning: predict where the end effectors should be over the next second, and go there.
 
 A small network looks at two consecutive observations and predicts a chunk of future target poses, relative to the pose
-at the start of the chunk, with one gripper decision for each. Most of the chunk is executed, every target turned into an
-action against the live pose, before the network is asked again. A Robomimic plug-in: importing this module registers
+at the start of the chunk, with one gripper decision for each. Most of the chunk is executed, every target turned into
+an action against the live pose, before the network is asked again. A Robomimic plug-in: importing this module registers
 the algorithm and its config as `chunked_bc`.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from robomimic.algo import PolicyAlgo, register_algo_factory_func
@@ -31,7 +31,7 @@ Memory = dict[str, Tensor]
 class ChunkedBCConfig(BaseConfig):
     """Robomimic config of the algorithm. The keys below `algo` up to `features` may be set in a JSON file."""
 
-    ALGO_NAME = "chunked_bc"
+    ALGO_NAME = "chunked_bc"  # pyright: ignore  (Robomimic declares a property)
 
     def train_config(self) -> None:
         super().train_config()
@@ -149,10 +149,15 @@ class ChunkedBC(PolicyAlgo):
         self.autocast = cfg.precision == "bf16" or (cfg.precision == "auto" and _has_bf16(self.device))
         self.reset()
 
+    @property
+    def network(self) -> ChunkNetwork:
+        """The network that is trained and played."""
+        return cast(ChunkNetwork, self.nets["policy"])
+
     def _create_optimizers(self) -> None:
         rate = self.optim_params.policy.learning_rate
         optimizer = torch.optim.AdamW(
-            self.nets["policy"].parameters(),
+            self.network.parameters(),
             lr=rate.initial,
             weight_decay=self.optim_params.policy.regularization.L2,
             fused=True,
@@ -175,7 +180,7 @@ class ChunkedBC(PolicyAlgo):
             data: Frames by key of the file. Shape (T, ...).
             lengths: Frames of each demo.
         """
-        net: ChunkNetwork = self.nets["policy"]
+        net = self.network
         starts = torch.tensor([0, *lengths[:-1]]).cumsum(0)
         if self.space.binary:
             first = data["actions"][starts][:, [switch.column for switch in self.space.binary]]
@@ -223,7 +228,7 @@ class ChunkedBC(PolicyAlgo):
             targets.append(sum(weights[k] * values[:, k : k + chunk] for k in range(2 * reach + 1)))  # type: ignore[arg-type]
         future = (torch.arange(len(actions))[:, None] + torch.arange(chunk)).minimum(last[:, None])
         return {
-            "obs/features": features(obs, self.feature_cfg, self.nets["policy"].initial_command.cpu()),
+            "obs/features": features(obs, self.feature_cfg, self.network.initial_command.cpu()),
             "targets": torch.cat(targets).flatten(1),
             "switches": switched[future].flatten(1).float(),
         }
@@ -232,7 +237,7 @@ class ChunkedBC(PolicyAlgo):
 
     def process_batch_for_training(self, batch: dict[str, Any]) -> dict[str, Any]:
         """From windows of encoded demos: the feature history, and the chunk that starts at its last frame."""
-        net: ChunkNetwork = self.nets["policy"]
+        net = self.network
         targets = batch["targets"][:, -1].to(self.device).unflatten(-1, net.target_mean.shape)
         return {
             "history": net.normalise(batch["obs"]["features"].to(self.device)),
@@ -240,12 +245,12 @@ class ChunkedBC(PolicyAlgo):
             "switches": batch["switches"][:, -1].to(self.device).unflatten(-1, (net.chunk, net.switches)),
         }
 
-    def train_on_batch(self, batch: dict[str, Tensor], epoch: int, validate: bool = False) -> dict[str, Any]:
+    def train_on_batch(self, batch: dict[str, Tensor], epoch: int, validate: bool = False) -> OrderedDict[str, Any]:
         """One gradient step, or only the losses if `validate`."""
         info = super().train_on_batch(batch, epoch, validate=validate)
         with torch.set_grad_enabled(not validate):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                values, logits = self.nets["policy"](batch["history"])
+                values, logits = self.network(batch["history"])
             pose_loss = F.l1_loss(values.float(), batch["targets"]) if values.numel() else logits.sum() * 0
             gripper_loss = (
                 F.binary_cross_entropy_with_logits(logits.float(), batch["switches"])
@@ -262,12 +267,12 @@ class ChunkedBC(PolicyAlgo):
             optimizer = self.optimizers["policy"]
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(self.nets["policy"].parameters(), self.algo_config.max_grad_norm, foreach=True)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.algo_config.max_grad_norm, foreach=True)
             optimizer.step()
             self.lr_schedulers["policy"].step()
         return info
 
-    def log_info(self, info: dict[str, Any]) -> dict[str, float]:
+    def log_info(self, info: dict[str, Any]) -> OrderedDict[str, float]:
         """Robomimic's summary of one step."""
         log = super().log_info(info)
         log["Loss"] = float(info["losses"]["action_loss"])
@@ -291,7 +296,7 @@ class ChunkedBC(PolicyAlgo):
         Returns:
             Actions of shape (N, A) and the memory for the next step.
         """
-        net: ChunkNetwork = self.nets["policy"]
+        net = self.network
         eefs = {part.eef: obs[EEF_POSE + part.eef] for part in self.space.poses}
         now = net.normalise(features(obs, self.feature_cfg, net.initial_command))[:, None]
         fresh = (age == 0)[:, None, None]

@@ -38,7 +38,8 @@ class FeatureCfg:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> FeatureCfg:
         """From what `to_dict` gave, through JSON."""
-        return FeatureCfg(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        parts: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return FeatureCfg(**parts)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

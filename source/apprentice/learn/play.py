@@ -33,19 +33,23 @@ def step_function(algo: Any) -> Step:
     elif isinstance(algo, BC_Transformer):
         step = _stacked(algo, stochastic=isinstance(algo, BC_Transformer_GMM))
     elif isinstance(algo, BC_GMM | BC_Gaussian):
-        net = algo.nets["policy"]
-        step = lambda obs, memory, age, noise: (_draw(net.forward_train(obs), noise()), {})  # noqa: E731
+        step = _memoryless(algo)
     else:
         return lambda obs, memory, age, noise: (algo.get_action(obs), {})
     if "action_range" not in algo.nets:
         return step
-    unscale = algo.nets["action_range"].unscale
+    action_range: Any = algo.nets["action_range"]
 
     def unscaled(obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Noise) -> tuple[Tensor, Memory]:
         actions, memory = step(obs, memory, age, noise)
-        return unscale(actions), memory
+        return action_range.unscale(actions), memory
 
     return unscaled
+
+
+def _memoryless(algo: Any) -> Step:
+    net = algo.nets["policy"]
+    return lambda obs, memory, age, noise: (_draw(net.forward_train(obs), noise()), {})
 
 
 def _recurrent(algo: Any, stochastic: bool) -> Step:
@@ -68,7 +72,7 @@ def _recurrent(algo: Any, stochastic: bool) -> Step:
             torch.where(begins[None, :, None], start, memory[name].transpose(0, 1) if memory else start).contiguous()
             for name, start in zip(names, zeros, strict=True)
         )
-        state = hidden if len(hidden) > 1 else hidden[0]
+        state = hidden if len(names) > 1 else next(iter(hidden))
         if stochastic:
             distribution, state = net.forward_train_step(obs, rnn_state=state)
             actions = _draw(distribution, noise())

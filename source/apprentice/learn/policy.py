@@ -88,7 +88,7 @@ class BatchedPolicy:
         """Actions for the present observations.
 
         Args:
-            obs: Observations by key, more than needed is fine. Row i belongs to environment `env_ids[i]`. Shape (N, ...).
+            obs: Observations by key; others are ignored. Row i belongs to environment `env_ids[i]`. Shape (N, ...).
             env_ids: Which environments act; the others stay as they are. None means all, in order.
 
         Returns:
@@ -129,7 +129,9 @@ class BatchedPolicy:
                 )
             value = obs[key].to(self._device)
             if len(value) != count:
-                raise ValueError(f"Expected {count} rows of {key!r}, one for each acting environment, got {len(value)}.")
+                raise ValueError(
+                    f"Expected {count} rows of {key!r}, one for each acting environment, got {len(value)}."
+                )
             value = obs_utils.process_obs(value, obs_modality=modality).float()
             if key in self._statistics:
                 mean, std = self._statistics[key]
@@ -143,9 +145,8 @@ class BatchedPolicy:
         return prepared
 
     def _draw(self, rows: Tensor) -> Tensor:
-        return torch.stack(
-            [torch.rand(1 + self.action_dim, generator=self._noise[row]) for row in rows.tolist()]
-        ).to(self._device)
+        noise = [torch.rand(1 + self.action_dim, generator=self._noise[row]) for row in rows.tolist()]
+        return torch.stack(noise).to(self._device)
 
 
 def load_policy(path: Path | str, device: str = "cpu") -> BatchedPolicy:

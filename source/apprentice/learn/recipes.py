@@ -13,7 +13,11 @@ from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.dataset import Frames, Source
 
-_RNN_GMM = {"gmm": {"enabled": True}, "rnn": {"enabled": True, "horizon": 10, "hidden_dim": 400}, "actor_layer_dims": []}
+_RNN_GMM = {
+    "gmm": {"enabled": True},
+    "rnn": {"enabled": True, "horizon": 10, "hidden_dim": 400},
+    "actor_layer_dims": [],
+}
 _TRANSFORMER = {"transformer": {"enabled": True, "context_length": 10, "embed_dim": 256, "num_layers": 4}}
 _ADAM = {"optim_params": {"policy": {"learning_rate": {"initial": 1e-3}}}}
 _WINDOW = {"dataset_keys": ["actions"], "hdf5_cache_mode": "low_dim", "batch_size": 100}

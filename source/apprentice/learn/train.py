@@ -161,8 +161,8 @@ def train(
                     save()
                 if interrupt.requested and step < steps:
                     raise UserError(
-                        f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again to"
-                        f" go on from {output / STATE}."
+                        f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again"
+                        f" to go on from {output / STATE}."
                     )
         save_policy(
             output / POLICY,
@@ -190,7 +190,9 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"Expected --device to be auto, cpu or a GPU of this machine, got {name!r} ({error}).") from error
+        raise UserError(
+            f"Expected --device to be auto, cpu or a GPU of this machine, got {name!r} ({error})."
+        ) from error
     return device
 
 
@@ -327,9 +329,9 @@ def _notices(config: Any, demos: Frames, batches: Batches) -> list[str]:
             " holds them all."
         )
     if config.algo_name == "chunked_bc" and not config.algo.features.eefs:
-        notices.append("The file has no datagen_info/eef_pose: learning from plain observations, chunks of raw actions.")
+        notices.append("No datagen_info/eef_pose in the file: learning from plain observations, chunks of raw actions.")
     elif config.algo_name == "chunked_bc" and not config.algo.action_space.poses:
-        notices.append("The actions are neither relative nor absolute end-effector poses: learning chunks of raw actions.")
+        notices.append("The actions are no poses, neither relative nor absolute: learning chunks of raw actions.")
     if config.algo_name == "bc" and config.algo.gmm.enabled and demos.data["actions"].abs().max() > 1:
         notices.append("Some actions exceed 1, which this algorithm cannot output; train with --normalise.")
     return notices
@@ -340,7 +342,9 @@ def _claim(output: Path, about: Mapping[str, Any]) -> None:
     path = output / CONFIG
     if not path.exists():
         if (output / STATE).exists() or (output / POLICY).exists():
-            raise UserError(f"Expected {CONFIG} beside the training results in {output}, found none; choose another --output.")
+            raise UserError(
+                f"Expected {CONFIG} beside the training results in {output}, found none; choose another --output."
+            )
         try:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -350,11 +354,14 @@ def _claim(output: Path, about: Mapping[str, Any]) -> None:
     try:
         earlier = json.loads(path.read_text())
     except ValueError as error:
-        raise UserError(f"Expected the settings of an earlier run in {path}, but {error}; choose another --output.") from error
+        raise UserError(
+            f"Expected the settings of an earlier run in {path}, but {error}; choose another --output."
+        ) from error
     now = json.loads(json.dumps(about))
     different = [key for key in _decisive(now) if _decisive(earlier).get(key) != _decisive(now)[key]]
     if different:
-        changes = "; ".join(f"{key} was {_decisive(earlier).get(key)!r}, is {_decisive(now)[key]!r}" for key in different[:3])
+        before, after = _decisive(earlier), _decisive(now)
+        changes = "; ".join(f"{key} was {before.get(key)!r}, is {after[key]!r}" for key in different[:3])
         raise UserError(
             f"Expected {output} to be new or to hold this very run, found another ({changes}); choose another --output,"
             " or give the earlier settings to go on with it."

@@ -1,0 +1,243 @@
+"""Training survives kills, refuses to mix runs, and says what is wrong with its input."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from learn_demos import write_demos
+
+from apprentice.errors import UserError
+from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
+from apprentice.learn.train import train
+
+STEPS = 120
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """The order of floating-point sums depends on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_demos(tmp_path_factory.mktemp("demos") / "demos.hdf5")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config of a network that trains in a second."""
+    path = tmp_path_factory.mktemp("config") / "small.json"
+    rate = {"optim_params": {"policy": {"learning_rate": {"initial": 3e-3, "warmup_steps": 10}}}}
+    algo = {"hidden_dims": [32], "precision": "fp32", **rate}
+    path.write_text(json.dumps({"algo_name": "chunked_bc", "train": {"batch_size": 64}, "algo": algo}))
+    return path
+
+
+def small_cfg(small: Path, **changes) -> TrainCfg:
+    return TrainCfg(**{"config": small, "steps": STEPS, "log_every": 10, "save_every": 10, **changes})
+
+
+@pytest.fixture(scope="module")
+def straight(file: Path, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    output = tmp_path_factory.mktemp("straight") / "run"
+    train(file, output, small_cfg(small))
+    return output
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    return torch.load(output / "policy.pth", weights_only=True)["model"]
+
+
+def log(output: Path) -> list[dict]:
+    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+
+
+def assert_same_run(output: Path, straight: Path) -> None:
+    for name, value in weights(straight).items():
+        assert torch.equal(weights(output)[name], value), name
+    for ours, theirs in zip(log(output), log(straight), strict=True):
+        for key in ("step", "action_loss", "lr"):
+            assert ours[key] == theirs[key]
+
+
+def test_loss_falls_on_what_is_trained_and_on_what_is_held_out(straight: Path):
+    lines = log(straight)
+    assert [line["step"] for line in lines] == list(range(10, STEPS + 1, 10))
+    assert lines[-1]["action_loss"] < 0.5 * lines[0]["action_loss"]
+    assert lines[-1]["valid_action_loss"] < 0.7 * lines[0]["valid_action_loss"]
+    config = json.loads((straight / "config.json").read_text())
+    assert config["checkpoint_rule"] == CHECKPOINT_RULE
+    assert config["robomimic"]["algo"]["features"]["symmetry"] == {"cube": 4}
+
+
+class Slow:
+    """Gives the killer time."""
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        time.sleep(0.05)
+
+
+def train_slowly(file: Path, output: Path, small: Path) -> None:
+    torch.set_num_threads(1)
+    train(file, output, small_cfg(small), Slow())
+
+
+def test_killed_anywhere_it_goes_on_and_ends_with_the_same_weights(
+    file: Path, small: Path, straight: Path, tmp_path: Path
+):
+    output = tmp_path / "run"
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["apprentice.learn.train", "apprentice.learn.robomimic_plugins"])
+    moments = random.Random(0)
+    for _ in range(5):
+        process = processes.Process(target=train_slowly, args=(file, output, small))
+        begin = len(log_bytes(output))
+        process.start()
+        while process.is_alive() and len(log_bytes(output)) <= begin:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        assert not (output / "policy.pth").exists()
+    train(file, output, small_cfg(small))
+    assert_same_run(output, straight)
+
+
+def log_bytes(output: Path) -> bytes:
+    path = output / "log.jsonl"
+    return path.read_bytes() if path.exists() else b""
+
+
+class PressCtrlC:
+    """Presses Ctrl-C when training reports that it has come this far."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        if done == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_says_how_to_go_on_and_loses_nothing(file: Path, small: Path, straight: Path, tmp_path: Path):
+    cfg = small_cfg(small, save_every=1000)
+    with pytest.raises(UserError, match=r"stopped at step 50 of 120.*Run the same command again"):
+        train(file, tmp_path / "run", cfg, PressCtrlC(50))
+    train(file, tmp_path / "run", cfg)
+    for name, value in weights(straight).items():
+        assert torch.equal(weights(tmp_path / "run")[name], value), name
+
+
+def test_a_finished_run_is_answered_not_repeated(file: Path, small: Path, straight: Path):
+    before = (straight / "policy.pth").stat().st_mtime_ns
+    result = train(file, straight, small_cfg(small))
+    assert (straight / "policy.pth").stat().st_mtime_ns == before
+    assert result.steps == STEPS
+    assert result.demos == 10 and result.valid_loss is not None
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"steps": 130}, {"ema_decay": 0.9}, {"demos": 5}])
+def test_another_run_does_not_overwrite_a_finished_one(file: Path, small: Path, straight: Path, changes: dict):
+    before = {path.name: path.read_bytes() for path in straight.iterdir()}
+    with pytest.raises(UserError, match="choose another --output"):
+        train(file, straight, small_cfg(small, **changes))
+    assert {path.name: path.read_bytes() for path in straight.iterdir()} == before
+
+
+def test_validation_does_not_change_what_is_learned(file: Path, small: Path, straight: Path, tmp_path: Path):
+    seen: list[tuple[int, torch.Size]] = []
+
+    def evaluate(policy, step):
+        from learn_demos import observation
+
+        policy.start(12)
+        seen.append((step, policy.act(observation(file, policy.obs_keys)).shape))
+        return {"success": torch.rand(()).item()}
+
+    train(file, tmp_path / "run", small_cfg(small, evaluate_every=50), evaluate=evaluate)
+    assert seen == [(50, (12, 7)), (100, (12, 7))]
+    for name, value in weights(straight).items():
+        assert torch.equal(weights(tmp_path / "run")[name], value), name
+
+
+def test_held_out_demos_are_never_trained_on(file: Path):
+    from apprentice.demos import DemoFile
+    from apprentice.learn.dataset import open_source
+
+    with DemoFile(file) as demos:
+        valid = demos.masks["valid"]
+    assert valid
+    source = open_source(file, TrainCfg())
+    assert source.valid == valid and not set(valid) & set(source.train)
+    everything = open_source(file, TrainCfg(valid_mask=""))
+    assert set(everything.train) == {*source.train, *valid} and not everything.valid
+
+
+def test_a_number_that_explodes_stops_training_and_says_what_to_try(file: Path, tmp_path: Path):
+    config = tmp_path / "wild.json"
+    rate = {"optim_params": {"policy": {"learning_rate": {"initial": 1e30, "warmup_steps": 0}}}}
+    algo = {**rate, "hidden_dims": [8], "max_grad_norm": 1e30}
+    config.write_text(json.dumps({"algo_name": "chunked_bc", "algo": algo}))
+    with pytest.raises(UserError, match=r"at step .*lower the learning rate"):
+        train(file, tmp_path / "run", TrainCfg(config=config, steps=50, log_every=5))
+
+
+def test_what_is_wrong_with_the_request_is_said_in_one_sentence(file: Path, tmp_path: Path):
+    def refused(match: str, path: Path = file, **changes) -> None:
+        with pytest.raises(UserError, match=match):
+            train(path, tmp_path / "run", TrainCfg(**{"steps": 10, **changes}))
+
+    missing = tmp_path / "missing.json"
+    missing.write_text(
+        json.dumps({"algo_name": "bc", "observation": {"modalities": {"obs": {"low_dim": ["eef_pos", "object"]}}}})
+    )
+    typo = tmp_path / "typo.json"
+    typo.write_text(json.dumps({"algo_name": "chunked_bc", "algo": {"chunck": 4}}))
+    unknown = tmp_path / "unknown.json"
+    unknown.write_text(json.dumps({"algo_name": "magic"}))
+    offline = tmp_path / "offline.json"
+    offline.write_text(json.dumps({"algo_name": "cql"}))
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+
+    refused("--algo to be one of chunked_bc.*got 'nonsense'", algo="nonsense")
+    refused("Expected the observations object in .*found only: .*eef_pos", config=missing)
+    refused("chunck", config=typo)
+    refused("'magic'", config=unknown)
+    refused("needs rewards", config=offline)
+    refused("JSON", config=broken)
+    refused("found no file", config=tmp_path / "nowhere.json")
+    refused("at least 99 demos", demos=99)
+    refused("mask named 'best'", mask="best")
+    refused("--symmetry for objects", symmetry={"moon": 2})
+    refused("--device", device="abacus")
+    refused("no such file", path=tmp_path / "nothing.hdf5")
+    with pytest.raises(UserError, match="--steps of at least 1"):
+        TrainCfg(steps=0)
+
+    for name, spoil in {"nan": np.nan, "empty": None}.items():
+        path = tmp_path / f"{name}.hdf5"
+        path.write_bytes(file.read_bytes())
+        with h5py.File(path, "r+") as h5:
+            if spoil is None:
+                for demo in list(h5["data"]):
+                    del h5["data"][demo]
+                del h5["mask"]
+            else:
+                h5["data/demo_3/obs/gripper_pos"][4] = spoil
+        refused("demo_3.*finite" if name == "nan" else "demos", path=path)
+    assert not (tmp_path / "run").exists()
