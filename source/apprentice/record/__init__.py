@@ -1,0 +1,1 @@
+"""Recording demos: the episode state machine, the recorder, annotation and replay."""

@@ -1,0 +1,95 @@
+"""What `record`, `annotate` and `replay` can be told. Imports nothing heavy: the command line reads it at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from apprentice.errors import UserError
+
+Backend = Literal["native", "newton", "ovphysx", "isaacsim"]
+
+
+@dataclass(kw_only=True, frozen=True)
+class RecordCfg:
+    device: Literal["scripted"] = "scripted"
+    """What the operator drives with. "scripted" is a noisy stand-in for a person, labelled as such in the demos."""
+    demos: int = 10
+    """Demos that the file holds in the end; those that it has already count."""
+    variant: str | None = None
+    """Difficulty variant of the task, for tasks that have them."""
+    seed: int = 0
+    """Seed of the first episode; the next ones count on."""
+    max_steps: int = 600
+    """Control steps after which an episode is discarded."""
+    held_steps: int = 10
+    """Control steps in a row for which success must hold; then the episode is saved."""
+    keep_failed: bool = False
+    """Whether discarded episodes are kept, in the group "failed" of the same file."""
+    max_discarded: int = 100
+    """Episodes discarded in one run before giving up."""
+    num_envs: int = 12
+    """Most environments that a scripted operator drives side by side."""
+    backend: Backend = "native"
+    """What steps the physics."""
+    threads: int = 1
+    """Processor threads."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(
+            self, {"demos": 1, "seed": 0, "max_steps": 1, "held_steps": 1, "max_discarded": 1, "num_envs": 1, "threads": 1}
+        )
+
+
+@dataclass(kw_only=True, frozen=True)
+class AnnotateCfg:
+    output: Path | None = None
+    """Write a new file instead of changing this one."""
+    task: str | None = None
+    """Task id, if the file does not tell."""
+    by: Literal["auto", "states", "actions"] = "auto"
+    """What is played back: the recorded states, or the actions from the initial state. "auto" takes states where every
+    demo has them."""
+    steps: Path | None = None
+    """JSON file with steps marked by hand, {"demo_0": {"grasp_1": 80, ...}, ...}; these signals are taken from there."""
+    num_envs: int = 16
+    """Most demos played back side by side."""
+    backend: Backend = "native"
+    """What steps the physics."""
+    threads: int = 1
+    """Processor threads."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, {"num_envs": 1, "threads": 1})
+
+
+@dataclass(kw_only=True, frozen=True)
+class ReplayCfg:
+    task: str | None = None
+    """Task id, if the file does not tell."""
+    variant: str | None = None
+    """Difficulty variant, if the demos do not tell. It does not change what a replay does, as their initial states are
+    written down."""
+    held_steps: int = 10
+    """Control steps in a row for which success must hold. As many are added, holding still, where a demo ends sooner."""
+    tolerance_m: float = 0.01
+    """Distance of an object from where it was recorded at which a replay counts as diverged, where the recording is not
+    one of this backend and versions."""
+    certify: bool = True
+    """Whether to write a certificate into the demos of files that Apprentice recorded."""
+    num_envs: int = 16
+    """Most demos played back side by side."""
+    backend: Backend = "native"
+    """What steps the physics."""
+    threads: int = 1
+    """Processor threads."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, {"held_steps": 1, "tolerance_m": 0, "num_envs": 1, "threads": 1})
+
+
+def _require_at_least(cfg: object, least: dict[str, int]) -> None:
+    for name, value in least.items():
+        if getattr(cfg, name) < value:
+            raise UserError(f"Expected {name} to be at least {value}, got {getattr(cfg, name)}.")

@@ -1,0 +1,29 @@
+"""Who drives: makes a source of frames for each episode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apprentice.tasks.oracle import find_oracle
+from apprentice.tasks.session import Session
+from apprentice.teleop.sources.base import Source
+from apprentice.teleop.sources.scripted import ScriptedOperator
+
+Operators = Callable[[int], Source]
+"""Gives the source that drives the episode with this seed."""
+
+
+def scripted_operators(session: Session) -> Operators:
+    """A new scripted operator per episode, each with ways of its own.
+
+    Raises:
+        UserError: If nobody wrote a way through the task.
+    """
+    oracle = find_oracle(session.task_info)
+
+    def operator(seed: int) -> Source:
+        return ScriptedOperator(
+            oracle, control_hz=session.control_hz, seed=seed, symmetry=session.task_info.symmetry
+        )
+
+    return operator

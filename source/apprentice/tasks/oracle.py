@@ -1,0 +1,91 @@
+"""What a scripted operator knows about a task: which waypoints lead through it, relative to the objects as they lie.
+
+Nothing here moves like a person; that is the business of `teleop.sources.scripted`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apprentice.errors import UserError
+
+from .registry import TaskInfo
+
+
+@dataclass(kw_only=True, frozen=True)
+class Waypoint:
+    """Where the hand goes next, pointing down."""
+
+    about: str | None
+    """Object to go to. None: where the hand was when this waypoint began."""
+    height_m: float
+    """Height above the object's centre, or above where the hand was (m)."""
+    closed: bool
+    """Whether the gripper is closed."""
+    careful: bool = False
+    """Whether to go slowly and arrive exactly; otherwise passing near is enough."""
+    brings: str | None = None
+    """Object in the gripper that has to arrive, rather than the hand; if it is lost on the way, the stage starts again."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Stage:
+    """A part of the task that can be checked, and done again when it went wrong."""
+
+    waypoints: tuple[Waypoint, ...]
+    """In order."""
+    moved: str
+    """Object that the stage brings into place."""
+    onto: str
+    """Object on which it belongs."""
+    height_m: float
+    """Height of the one's centre above the other's when it is in place (m)."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Oracle:
+    """A way through a task with one end effector."""
+
+    eef: str
+    """End effector that does it."""
+    stages: tuple[Stage, ...]
+    """In order."""
+
+
+def pick_and_place(moved: str, onto: str, *, height_m: float, clearance_m: float = 0.1) -> Stage:
+    """Grasp one object from above and set it down on another.
+
+    Args:
+        moved: Object to grasp at its centre.
+        onto: Object to put it on.
+        height_m: Height of the one's centre above the other's when it is in place.
+        clearance_m: Free height above everything that is passed over, from the centre of the object passed.
+    """
+    waypoints = (
+        Waypoint(about=moved, height_m=clearance_m, closed=False),
+        Waypoint(about=moved, height_m=0.0, closed=False, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=clearance_m, closed=True, brings=moved),
+        Waypoint(about=onto, height_m=height_m + 0.6 * clearance_m, closed=True, brings=moved),
+        Waypoint(about=onto, height_m=height_m + 0.003, closed=True, careful=True, brings=moved),
+        Waypoint(about=None, height_m=0.0, closed=False),
+        Waypoint(about=None, height_m=clearance_m, closed=False),
+    )
+    return Stage(waypoints=waypoints, moved=moved, onto=onto, height_m=height_m)
+
+
+def find_oracle(info: TaskInfo) -> Oracle:
+    """The scripted way through a task.
+
+    Raises:
+        UserError: If nobody wrote one.
+    """
+    from .stack.operator import oracle
+
+    for candidate in (oracle,):
+        if (found := candidate(info)) is not None:
+            return found
+    raise UserError(
+        f"Expected a task that the scripted operator knows, such as Apprentice-Stack-Franka, found {info.id}: drive it "
+        "yourself with another --device."
+    )

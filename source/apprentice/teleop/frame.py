@@ -1,0 +1,85 @@
+"""What an operator is doing at one moment, in the same form for every device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pose = NDArray[np.float64]
+"""Homogeneous transform. Shape (4, 4); translation in metres."""
+
+Twist = NDArray[np.float64]
+"""Linear velocity (m/s) and angular velocity (rad/s) along the axes of the robot's base. Shape (6,)."""
+
+
+class Command(StrEnum):
+    """What an operator can ask of the recording."""
+
+    START = "start"
+    PAUSE = "pause"
+    REWIND = "rewind"
+    SAVE = "save"
+    DISCARD = "discard"
+    STOP = "stop"
+
+
+@dataclass(kw_only=True, frozen=True)
+class Hand:
+    """How one hand wants to move. Either a pose that the clutch follows, or a velocity."""
+
+    twist: Twist = field(default_factory=lambda: np.zeros(6))
+    """Wanted velocity of the end effector. Shape (6,)."""
+    pose: Pose | None = None
+    """Tracked pose of the hand, in the robot's base frame; None for devices that give velocities. Shape (4, 4)."""
+    tracked: bool = True
+    """Whether the device sees the hand now. If not, its pose means nothing."""
+    engaged: bool = False
+    """Whether the clutch is held, so that the end effector follows `pose`."""
+    grip: float = 0.0
+    """How far the gripper is to be closed: 0 open, 1 closed."""
+    joints: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Finger joints, where the device measures them (rad)."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class TeleopFrame:
+    """One reading of a device."""
+
+    time_s: float
+    """When it was taken, on the monotonic clock of the session."""
+    hands: Mapping[str, Hand] = field(default_factory=dict[str, Hand])
+    """By name of the end effector that the hand drives."""
+    buttons: frozenset[str] = frozenset()
+    """Names of the buttons that are held."""
+    axes: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Further inputs by name, -1 to 1."""
+    events: tuple[Command, ...] = ()
+    """What was asked for since the frame before, oldest first."""
+
+
+def problem(frame: TeleopFrame) -> str | None:
+    """Why a frame must not move the robot, in words; None if it may."""
+    if not np.isfinite(frame.time_s):
+        return f"expected a finite time, got {frame.time_s}"
+    for name, hand in frame.hands.items():
+        if not hand.tracked:
+            return f"the {name} hand is not tracked"
+        if hand.twist.shape != (6,) or not bool(np.isfinite(hand.twist).all()):
+            return f"expected a finite twist of shape (6,) for {name}, got {hand.twist.tolist()}"
+        if not np.isfinite(hand.grip):
+            return f"expected a finite grip for {name}, got {hand.grip}"
+        if hand.pose is not None and not is_pose(hand.pose):
+            return f"expected a rigid pose of shape (4, 4) for {name}, got {hand.pose.tolist()}"
+    return None
+
+
+def is_pose(pose: Pose) -> bool:
+    """Whether an array is a rigid transform: finite, with a rotation that is one to within rounding."""
+    if pose.shape != (4, 4) or not bool(np.isfinite(pose).all()) or not np.allclose(pose[3], (0, 0, 0, 1)):
+        return False
+    turn = pose[:3, :3]
+    return bool(np.allclose(turn @ turn.T, np.eye(3), atol=1e-4)) and bool(np.linalg.det(turn) > 0)

@@ -1,0 +1,1 @@
+"""Where frames come from: people's devices, a scripted operator, an earlier session."""

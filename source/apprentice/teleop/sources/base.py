@@ -1,0 +1,106 @@
+"""What every source of frames offers, and the two ways to be one: in a thread of its own, or in step with the simulator."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apprentice.teleop.frame import TeleopFrame
+
+
+class Source(Protocol):
+    """An operator, as the recording sees one."""
+
+    def start(self) -> None:
+        """Begin to produce frames."""
+        ...
+
+    def latest(self) -> TeleopFrame | None:
+        """The newest frame, None before the first. Never waits. Events are handed out once, none is lost."""
+        ...
+
+    def stop(self) -> None:
+        """Produce no more frames and give the device back. Doing so twice does nothing."""
+        ...
+
+
+@dataclass(kw_only=True, frozen=True)
+class View:
+    """What an operator sees of one environment."""
+
+    eef_poses: Mapping[str, NDArray[np.float64]]
+    """By end effector, in the environment's frame. Shape (4, 4) each."""
+    object_poses: Mapping[str, NDArray[np.float64]]
+    """By object, in the environment's frame. Shape (4, 4) each."""
+
+
+@runtime_checkable
+class SteppedSource(Source, Protocol):
+    """A source that lives on the simulation's clock instead of the wall's: it may run faster than real time."""
+
+    def advance(self, time_s: float, view: View) -> None:
+        """Look at the environment and make the next frame."""
+        ...
+
+
+class Mailbox:
+    """Keeps the newest frame only, for any number of threads. What was asked for in frames that nobody took is kept."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._frame: TeleopFrame | None = None
+
+    def put(self, frame: TeleopFrame) -> None:
+        """Replace the frame."""
+        with self._lock:
+            waiting = self._frame.events if self._frame else ()
+            self._frame = replace(frame, events=waiting + frame.events) if waiting else frame
+
+    def take(self) -> TeleopFrame | None:
+        """The newest frame, again and again until there is a newer one; its events only the first time."""
+        with self._lock:
+            frame = self._frame
+            if frame is not None and frame.events:
+                self._frame = replace(frame, events=())
+            return frame
+
+
+class ThreadedSource(ABC):
+    """A source that reads its device in a thread of its own. Subclasses say how to read one frame."""
+
+    def __init__(self, name: str) -> None:
+        self._mailbox = Mailbox()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"teleop-{name}", daemon=True)
+
+    @abstractmethod
+    def read(self) -> TeleopFrame | None:
+        """Wait for the device, for 0.1 s at most, and make a frame of what it says; None if it said nothing."""
+
+    def close(self) -> None:
+        """Give the device back. Called once, in the thread."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def latest(self) -> TeleopFrame | None:
+        return self._mailbox.take()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                if (frame := self.read()) is not None:
+                    self._mailbox.put(frame)
+        finally:
+            self.close()

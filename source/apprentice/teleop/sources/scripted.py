@@ -1,0 +1,250 @@
+"""A scripted operator that moves as people do: late, unsteady, each time at another pace, and not without mistakes.
+
+It looks at the same poses as a person on the screen would, some time ago, walks through an oracle's waypoints, and says what
+its hand wants in the frames that every other device uses.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from apprentice.tasks.oracle import Oracle, Stage, Waypoint
+from apprentice.teleop.frame import Command, Hand, Pose, TeleopFrame
+from apprentice.teleop.sources.base import Mailbox, View
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(kw_only=True, frozen=True)
+class ScriptedCfg:
+    speed_m_s: tuple[float, float] = (0.25, 0.4)
+    """Range of the fastest hand motion; each episode has its own."""
+    careful: tuple[float, float] = (0.35, 0.5)
+    """Range of how much of that speed is left where it matters."""
+    turn_speed_rad_s: float = 1.0
+    """Fastest turn of the hand."""
+    reaction_s: tuple[float, float] = (0.1, 0.2)
+    """Range of the time from what happens to what the hand does about it."""
+    smoothing_s: float = 0.12
+    """Time in which a hand changes its velocity."""
+    tremor_m_s: float = 0.008
+    """Unsteadiness of the hand's velocity, standard deviation."""
+    tremor_rad_s: float = 0.02
+    """Unsteadiness of the hand's turn, standard deviation."""
+    aim_m: float = 0.003
+    """How far beside the exact spot the hand settles, standard deviation along x and y."""
+    aim_rad: float = 0.04
+    """How far it is turned there, standard deviation."""
+    grip_s: tuple[float, float] = (0.45, 0.7)
+    """Range of the time given to the gripper to open or close."""
+    pause_chance: float = 0.04
+    """How often a person stops and thinks before a waypoint."""
+    pause_s: tuple[float, float] = (0.2, 0.7)
+    """How long that takes."""
+    miss_chance: float = 0.04
+    """How often a grasp closes above the object. It is noticed, and tried again."""
+
+
+class ScriptedOperator:
+    """One operator in one environment, for one episode. A `SteppedSource`."""
+
+    _GAIN = 1.9
+    """Wanted speed per distance to the goal (1/s)."""
+    _NEAR_M = {False: 0.025, True: 0.006}
+    _NEAR_RAD = {False: 0.3, True: 0.09}
+    _PATIENCE_S = 2.5
+    """After this long at a careful waypoint, about right is good enough; after twice as long, the stage starts again."""
+    _CALM_M_S = 0.035
+    """A hand slower than this may open or close the gripper."""
+    _ASIDE_M = (0.006, 0.02)
+    """Beside a careful goal by less than the first, the hand comes down; by more than the second, it does not."""
+    _LOST_M = 0.045
+    """An object this far from the fingers is not in them."""
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        *,
+        control_hz: float,
+        seed: int,
+        symmetry: Mapping[str, int] | None = None,
+        cfg: ScriptedCfg | None = None,
+    ) -> None:
+        """Be a person with a pace of their own.
+
+        Args:
+            oracle: The way through the task.
+            control_hz: How often `advance` will be called, per second of simulated time.
+            seed: Decides about pace, noise and mistakes.
+            symmetry: Order of each object's rotational symmetry about its vertical axis; 1 where missing.
+            cfg: How people move.
+        """
+        self._oracle, self._cfg, self._dt = oracle, cfg or ScriptedCfg(), 1.0 / control_hz
+        self._symmetry = symmetry or {}
+        self._rng = np.random.default_rng(seed)
+        self._mailbox = Mailbox()
+        self._speed = self._rng.uniform(*self._cfg.speed_m_s)
+        self._careful = self._rng.uniform(*self._cfg.careful)
+        self._seen: deque[View] = deque(maxlen=1 + round(self._rng.uniform(*self._cfg.reaction_s) / self._dt))
+        self._velocity, self._tremor = np.zeros(6), np.zeros(6)
+        self._home_yaw: float | None = None
+        self._stage = self._place = 0
+        self._begun = False
+        self.mistakes = 0
+        """Grasps missed, objects lost and stages begun again so far."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._stage >= len(self._oracle.stages)
+
+    def start(self) -> None:
+        self._mailbox = Mailbox()
+
+    def latest(self) -> TeleopFrame | None:
+        return self._mailbox.take()
+
+    def stop(self) -> None:
+        pass  # there is no device to give back
+
+    def advance(self, time_s: float, view: View) -> None:
+        """Look, and move the hand a little. The first call asks to start recording."""
+        first = not self._seen
+        self._seen.append(view)
+        wanted, closed = self._decide(self._seen[0])
+        # a hand has inertia
+        self._velocity += (wanted - self._velocity) * min(1.0, self._dt / self._cfg.smoothing_s)
+        hand = Hand(twist=self._velocity + self._shake(), grip=float(closed))
+        events = (Command.START,) if first else ()
+        self._mailbox.put(TeleopFrame(time_s=time_s, hands={self._oracle.eef: hand}, events=events))
+
+    def _shake(self) -> Vector:
+        scale = np.repeat((self._cfg.tremor_m_s, self._cfg.tremor_rad_s), 3)
+        # low-passed, so that neighbouring steps shake alike; scaled to keep the standard deviation
+        keep = 0.7
+        self._tremor = keep * self._tremor + np.sqrt(1 - keep**2) * self._rng.normal(0.0, scale)
+        return self._tremor
+
+    def _decide(self, view: View) -> tuple[Vector, bool]:
+        """Wanted twist, shape (6,), and whether the gripper is closed."""
+        if self.done:
+            return np.zeros(6), False
+        waypoint = self._stages[self._stage].waypoints[self._place]
+        hand = view.eef_poses[self._oracle.eef]
+        if not self._begun:
+            self._begin(waypoint, hand, view)
+        self._age_s += self._dt
+        if self._age_s < self._pause_s:
+            return np.zeros(6), self._closed
+        if waypoint.brings and self._is_lost(waypoint.brings, hand, view):
+            self._again()
+            return np.zeros(6), self._closed
+        self._closed = waypoint.closed
+        position, yaw = self._goal(waypoint, hand, view)
+        off = position - hand[:3, 3]
+        turn = self._turn(hand, yaw)
+        if self._arrived(waypoint, off, turn):
+            self._next(view)
+        elif waypoint.careful and self._age_s > 2 * self._PATIENCE_S:
+            self._again()
+        if _stands_still(waypoint):
+            return np.zeros(6), self._closed
+        if waypoint.careful:
+            low, high = self._ASIDE_M
+            off[2] *= np.clip((high - np.linalg.norm(off[:2])) / (high - low), 0.0, 1.0)
+        return self._twist(off, turn, self._careful if waypoint.careful else 1.0), self._closed
+
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        return self._oracle.stages
+
+    def _begin(self, waypoint: Waypoint, hand: Pose, view: View) -> None:
+        cfg, rng = self._cfg, self._rng
+        if self._home_yaw is None:
+            self._home_yaw, self._closed = _yaw(hand), False
+        self._begun, self._age_s, self._lost_s = True, 0.0, 0.0
+        self._pause_s = rng.uniform(*cfg.pause_s) if rng.random() < cfg.pause_chance else 0.0
+        self._grip_s = rng.uniform(*cfg.grip_s)
+        self._from = hand[:3, 3].copy()
+        spread = cfg.aim_m * np.array((1.0, 1.0, 0.3)) * (1.0 if waypoint.careful else 3.0)
+        self._aim = np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread)
+        if waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance:
+            self._aim[2] += 0.05
+            self.mistakes += 1
+        self._yaw_goal = _yaw(hand)
+        if waypoint.about is not None:
+            self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, cfg.aim_rad)
+
+    def _natural_yaw(self, name: str, view: View) -> float:
+        """The turn that suits the object and is nearest to where the wrist is at ease."""
+        assert self._home_yaw is not None
+        period = 2 * np.pi / self._symmetry.get(name, 1)
+        apart = _yaw(view.object_poses[name]) - self._home_yaw
+        return self._home_yaw + (apart + period / 2) % period - period / 2
+
+    def _goal(self, waypoint: Waypoint, hand: Pose, view: View) -> tuple[Vector, float]:
+        above = self._from if waypoint.about is None else view.object_poses[waypoint.about][:3, 3]
+        position = above + (0.0, 0.0, waypoint.height_m) + self._aim
+        if waypoint.about is not None and waypoint.brings:
+            position = position + (hand[:3, 3] - view.object_poses[waypoint.brings][:3, 3])
+        return position, self._yaw_goal
+
+    def _arrived(self, waypoint: Waypoint, off: Vector, turn: Vector) -> bool:
+        if _stands_still(waypoint):
+            return self._age_s > self._pause_s + self._grip_s
+        slack = 2.0 if self._age_s > self._PATIENCE_S else 1.0
+        near = float(np.linalg.norm(off)) < slack * self._NEAR_M[waypoint.careful]
+        if waypoint.careful and float(np.linalg.norm(self._velocity[:3])) > slack * self._CALM_M_S:
+            return False
+        return near and float(np.linalg.norm(turn)) < slack * self._NEAR_RAD[waypoint.careful]
+
+    def _is_lost(self, name: str, hand: Pose, view: View) -> bool:
+        apart = float(np.linalg.norm(view.object_poses[name][:3, 3] - hand[:3, 3]))
+        self._lost_s = self._lost_s + self._dt if apart > self._LOST_M else 0.0
+        return self._lost_s > 0.3
+
+    def _again(self) -> None:
+        self.mistakes += 1
+        self._place, self._begun = 0, False
+
+    def _next(self, view: View) -> None:
+        self._place, self._begun = self._place + 1, False
+        stage = self._stages[self._stage]
+        if self._place < len(stage.waypoints):
+            return
+        if not _in_place(stage, view):
+            self._again()
+            return
+        self._stage, self._place = self._stage + 1, 0
+
+    def _turn(self, hand: Pose, yaw: float) -> Vector:
+        """Rotation vector from the hand's orientation to pointing down at a yaw. Shape (3,)."""
+        down = Rotation.from_euler("z", yaw) * Rotation.from_euler("x", np.pi)
+        return (down * Rotation.from_matrix(hand[:3, :3]).inv()).as_rotvec()
+
+    def _twist(self, off: Vector, turn: Vector, care: float) -> Vector:
+        linear = _limited(self._GAIN * off, self._speed * care)
+        return np.concatenate((linear, _limited(self._GAIN * turn, self._cfg.turn_speed_rad_s)))
+
+
+def _stands_still(waypoint: Waypoint) -> bool:
+    return waypoint.about is None and waypoint.height_m == 0.0
+
+
+def _yaw(pose: Pose) -> float:
+    return float(np.arctan2(pose[1, 0], pose[0, 0]))
+
+
+def _limited(vector: Vector, length: float) -> Vector:
+    return vector * min(1.0, length / max(float(np.linalg.norm(vector)), 1e-9))
+
+
+def _in_place(stage: Stage, view: View) -> bool:
+    off = view.object_poses[stage.moved][:3, 3] - view.object_poses[stage.onto][:3, 3]
+    return float(np.linalg.norm(off[:2])) < 0.02 and abs(off[2] - stage.height_m) < 0.01
