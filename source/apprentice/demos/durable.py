@@ -66,6 +66,14 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder, and those that it is in, so that they survive a power cut too."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync(path.parent)
+
+
 def reason(error: OSError) -> str:
     """Why the system refused a write, and what to do about it, in words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -116,7 +124,7 @@ class WriterLock:
         """
         self._file = path.with_name(path.name + ".lock")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._descriptor = self._acquire()
         except BlockingIOError:
             raise UserError(

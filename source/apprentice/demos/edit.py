@@ -111,7 +111,7 @@ def _editing(path: Path, target: Path, group: str, room: int) -> Generator[H5]:
             if target == path:
                 fold(path)
             parts = list_parts(path)
-            room += sum(part.path.stat().st_size for part in parts)
+            room += sum(part.num_bytes for part in parts)
             with replacing(target, base=path, room=room) as file:
                 add_parts(file, parts, path)
                 yield file[group]

@@ -33,6 +33,14 @@ class Part:
     demo: str
     """Name of the demo, "demo_<k>"."""
 
+    @property
+    def num_bytes(self) -> int:
+        """Size on disk; 0 once a writer has folded it in."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
 
 def parts_folder(path: Path) -> Path:
     return path.with_name(path.name + ".parts")
@@ -88,7 +96,7 @@ def fold(path: Path) -> int:
     gained = 0
     if parts:
         base = path if path.exists() else None
-        room = _FOLDING_ROOM + sum(part.path.stat().st_size for part in parts)
+        room = _FOLDING_ROOM + sum(part.num_bytes for part in parts)
         with replacing(path, base=base, room=room) as file:
             gained = add_parts(file, parts, path)
     _remove(path, parts)
@@ -133,8 +141,7 @@ def not_folded(path: Path, error: OSError) -> UserError:
     """The error for demos that are safe, but not yet where other programs look for them."""
     return UserError(
         f"{path}: every demo is saved, but {len(list_parts(path))} of them are still in {parts_folder(path).name} and "
-        f"could not be moved into the file, because {reason(error)}, then run the same command again or "
-        f"`apprentice check {path}`."
+        f"could not be moved into the file, because {reason(error)}, then resume."
     )
 
 

@@ -167,7 +167,7 @@ class DemoFile:
     @property
     def num_bytes(self) -> int:
         """Size on disk, of demos that are not yet folded in too."""
-        return self.path.stat().st_size + sum(part.path.stat().st_size for part in list_parts(self.path))
+        return self.path.stat().st_size + sum(part.num_bytes for part in list_parts(self.path))
 
     def copy(self, name: str, group: H5, new_name: str) -> H5:
         """Copy a demo, as it is stored, into an open HDF5 group; its copy there."""

@@ -49,7 +49,7 @@ class StoreView:
         if has_parts and not self.path.exists():
             raise UserError(
                 f"{self.path}: expected a demo file, found only its unfinished {parts_folder(self.path).name}; resume "
-                f"the recording, or recover it with `apprentice check {self.path}`."
+                f"the recording, which brings the file back."
             )
         return open_file(self.path)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apprentice.demos.durable import WriterLock, reason, replacing
+from apprentice.demos.durable import WriterLock, make_folder, reason, replacing
 from apprentice.demos.hdf5 import H5, open_file, write_array, write_attrs
 from apprentice.demos.parts import fold, list_parts, not_folded, part_at, parts_folder, start_file, task_of
 from apprentice.demos.schema import Demo, Tree, demo_number, problems, user_error
@@ -124,7 +124,7 @@ class DemoWriter:
         part = part_at(self.path, group, name)
         room = sum(value.nbytes + _ROOM_PER_DATASET for value in arrays.values()) + (1 << 14)
         try:
-            part.path.parent.mkdir(exist_ok=True)
+            make_folder(part.path.parent)
             with replacing(part.path, room=room) as file:
                 start_file(file, env_args=self._env_args, meta=self._meta)
                 _write_demo(file.require_group(group).create_group(name), demo, arrays)
@@ -135,7 +135,7 @@ class DemoWriter:
             ) from None
         self._next[group] = (demo_number(name) or 0) + 1
         self._count += group == "data"
-        self._part_bytes += part.path.stat().st_size
+        self._part_bytes += part.num_bytes
         if self._part_bytes > self._fold_at:
             with contextlib.suppress(OSError):  # the demo is safe in its part; closing tries again, and says so
                 fold(self.path)
