@@ -8,7 +8,9 @@ For the videos of a report, and for the replay pass that adds camera observation
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +112,7 @@ class StateRenderer:
         self._gpu = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gpu)
         self._viewport = mujoco.MjrRect(0, 0, width, height)
+        self._pixels = np.empty((height, width, 3), np.uint8)
         self._cameras = []
         for name in self._views:
             camera = mujoco.MjvCamera()
@@ -127,7 +130,30 @@ class StateRenderer:
             Image by view name. Shapes (H, W, 3).
         """
         self._pose(state)
-        images: dict[str, Image] = {}
+        shape = (self._viewport.height, self._viewport.width, 3)
+        images = {name: np.empty(shape, np.uint8) for name in self._views}
+        self._draw(images)
+        return images
+
+    def render_episode(self, states: Mapping[str, NDArray[np.floating[Any]]]) -> dict[str, NDArray[np.uint8]]:
+        """Draw every state of an episode from every view.
+
+        Args:
+            states: As `render` takes them, shapes (T, D).
+
+        Returns:
+            Images by view name. Shapes (T, H, W, 3).
+        """
+        length = len(next(iter(states.values())))
+        shape = (length, self._viewport.height, self._viewport.width, 3)
+        images = {name: np.empty(shape, np.uint8) for name in self._views}
+        for step in range(length):
+            self._pose({name: values[step] for name, values in states.items()})
+            self._draw({name: values[step] for name, values in images.items()})
+        return images
+
+    def _draw(self, images: Mapping[str, Image]) -> None:
+        """Draw the posed scene from every view into `images`."""
         for name, camera in zip(self._views, self._cameras, strict=True):
             mujoco.mjv_updateScene(
                 self._scene.model,
@@ -139,10 +165,8 @@ class StateRenderer:
                 self._drawn,
             )
             mujoco.mjr_render(self._viewport, self._drawn, self._gpu)
-            image = np.empty((self._viewport.height, self._viewport.width, 3), np.uint8)
-            mujoco.mjr_readPixels(image, None, self._viewport, self._gpu)
-            images[name] = image[::-1]  # OpenGL's first row is the lowest
-        return images
+            mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._gpu)
+            images[name][...] = self._pixels[::-1]  # OpenGL's first row is the lowest
 
     def _pose(self, state: Mapping[str, Any]) -> None:
         data = self._data
@@ -159,6 +183,56 @@ class StateRenderer:
         """Free what OpenGL holds."""
         self._gpu.free()
         self._context.free()
+
+
+def render_demos(
+    scene: SceneModel,
+    views: Sequence[CameraView],
+    demos: Iterable[Mapping[str, NDArray[np.floating[Any]]]],
+    *,
+    width: int = 84,
+    height: int = 84,
+    processes: int = 1,
+) -> Iterator[dict[str, NDArray[np.uint8]]]:
+    """Draw demos from their stored states: the replay pass that adds images. One at a time per process.
+
+    Args:
+        scene: From `scene_model(session.env, views, detail_for(width))`.
+        views: Cameras, those of `scene`.
+        demos: States of each demo, as `StateRenderer.render_episode` takes them.
+        width: Image width in pixels.
+        height: Image height in pixels.
+        processes: Processes that draw; more than one helps up to the number of processor cores.
+
+    Yields:
+        Images of each demo, in order: by view name, shapes (T, H, W, 3).
+    """
+    settings = (scene, views, width, height)
+    if processes == 1:
+        _start_drawing(*settings)
+        yield from map(_draw_demo, demos)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, _start_drawing, settings) as pool:
+        yield from pool.imap(_draw_demo, demos)
+
+
+_renderer: StateRenderer | None = None
+"""This process's renderer, for `render_demos`."""
+
+
+def _start_drawing(scene: SceneModel, views: Sequence[CameraView], width: int, height: int) -> None:
+    global _renderer
+    # images this small are drawn faster by one thread; processes use the other cores
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    if _renderer is not None:
+        _renderer.close()
+    # jagged edges at this size carry as much information as smooth ones, at half the cost
+    _renderer = StateRenderer(scene, views, width=width, height=height, samples=0)
+
+
+def _draw_demo(states: Mapping[str, NDArray[np.floating[Any]]]) -> dict[str, NDArray[np.uint8]]:
+    assert _renderer is not None
+    return _renderer.render_episode(states)
 
 
 def detail_for(width: int) -> float:
