@@ -54,6 +54,7 @@ def run_dir(tmp_path: Path) -> Path:
         "task": "Stack", "created": "2026-11-22T02:40:00Z", "command": "apprentice run config/franka_stack.yaml",
         "record": {"episodes": 10, "operator": "scripted"},
         "train": {"seconds": 37.2, "steps": 50, "algo": "chunked_bc"},
+        "config": {"seed": 0, "augment": {"demos": 30}}, "stage_seconds": {"augment": 62.0, "train": 37.2},
         "versions": {"isaaclab": "3.0.0"}, "machine": {"cpu": "2 cores"}, "wall_seconds": 412.7,
     }  # fmt: skip
     log = [{"step": step, "loss": 2.0 / (step + 1), "lr": 1e-3} for step in range(0, 50, 5)]
@@ -132,6 +133,12 @@ def test_an_unknown_operator_is_called_unknown(run_dir):
     del summary["record"]["operator"]
     (run_dir / "summary.json").write_text(json.dumps(summary))
     assert "do not say who or what operated the robot" in plain(build_report(run_dir))
+
+
+def test_provenance_names_configuration_versions_checkpoint_and_time(run_dir):
+    text = plain(build_report(run_dir))
+    for part in ("augment demos30", "isaaclab3.0.0", "cpu2 cores", "ab" * 32, "augment1 min 2 s", "summary.json"):
+        assert part in text
 
 
 def test_videos_are_inside_with_what_happened_in_them(run_dir):

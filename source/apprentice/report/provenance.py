@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from apprentice.report.fields import Json, number_in, object_in
 from apprentice.report.page import Section, facts, figure, grid, missing
 from apprentice.report.results import RunResults
-from apprentice.report.words import count, date
+from apprentice.report.words import count, date, duration
 
 Rows = list[tuple[str, str]]
 
@@ -18,6 +19,8 @@ def provenance(run: RunResults) -> Section:
         "Run": _of(run.summary, ("task", "variant", "backend", "created", "seed", "seeds", "physics_fingerprint")),
         "Machine": _of(run.summary, ("machine",)) or _of(run.evaluation, ("machine",)),
         "Versions": _of(run.summary, ("versions",)) or _of(run.evaluation, ("versions",)),
+        "Configuration": _of(run.summary, ("config",)),
+        "Time by stage": _times(object_in(run.summary, "stage_seconds")),
         "Evaluation": _of(run.evaluation, ("task", "variant", "backend", "seed", "checkpoint_sha256")),
     }
     for name, stats in run.augmentations.items():
@@ -30,20 +33,28 @@ def provenance(run: RunResults) -> Section:
     return Section("provenance", "Provenance", "", body)
 
 
-def _of(source: dict[str, Any], keys: tuple[str, ...]) -> Rows:
-    return [row for key in keys if key in source for row in _flat(key, source[key])]
+def _of(source: Json, keys: tuple[str, ...]) -> Rows:
+    """Names and values; the fields of an object go without its name."""
+    rows: Rows = []
+    for key in keys:
+        fields = object_in(source, key)
+        rows += [row for name in fields for row in _flat(name, fields[name])] or _flat(key, source.get(key))
+    return rows
 
 
-def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Names and values; those of an object stand for themselves."""
-    name = _plain(key)
+def _times(stages: Json) -> Rows:
+    return [(_plain(name), duration(seconds)) for name in stages if (seconds := number_in(stages, name)) is not None]
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Names and values; the fields of an object come with its name before theirs."""
     if isinstance(value, dict):
-        for inner_key, inner in cast(dict[str, Any], value).items():
-            yield from _flat(str(inner_key), inner)
+        for inner_name, inner in cast(Json, value).items():
+            yield from _flat(f"{name} {inner_name}", inner)
     elif isinstance(value, list):
-        yield name, ", ".join(map(str, cast(list[Any], value)))
+        yield _plain(name), ", ".join(map(str, cast(list[Any], value)))
     elif value is not None:
-        yield name, date(value) if key == "created" else str(value)
+        yield _plain(name), date(value) if name == "created" else str(value)
 
 
 def _files(run: RunResults) -> Rows:

@@ -16,19 +16,13 @@ VIDEO_BYTES = 4_000_000
 
 
 def videos(run: RunResults) -> str:
-    """Failures, then successes; the smallest first, as many as the page may hold."""
+    """Failures, then successes; of too many the smallest, as many as the page may hold."""
     if not run.videos:
         return missing("No videos of rollouts in this run.")
     rows = {int(row["index"]): row for row in run.rollouts if number_in(row, "index") is not None}
+    shown, left_out = _that_fit(run.videos)
     groups: dict[str, list[str]] = {"failure": [], "success": []}
-    left_out: list[str] = []
-    room = VIDEO_BYTES
-    for path in sorted(run.videos, key=lambda path: path.stat().st_size):
-        size = path.stat().st_size
-        if size > room:
-            left_out.append(path.relative_to(run.directory).as_posix())
-            continue
-        room -= size
+    for path in shown:
         outcome = "success" if path.name.startswith("success") else "failure"
         groups[outcome].append(_video(path, outcome, rows))
     text = ""
@@ -36,8 +30,19 @@ def videos(run: RunResults) -> str:
         if groups[outcome]:
             text += f'<h3 class="group">{heading}</h3>' + grid(groups[outcome], "videos")
     if left_out:
-        text += missing(f"Too large for this page: {', '.join(sorted(left_out))}.")
+        names = ", ".join(path.relative_to(run.directory).as_posix() for path in left_out)
+        text += missing(f"Too large for this page: {names}.")
     return text
+
+
+def _that_fit(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Videos that the page may hold, and the others, each in the order given."""
+    room, shown = VIDEO_BYTES, set[Path]()
+    for path in sorted(paths, key=lambda path: path.stat().st_size):
+        room -= path.stat().st_size
+        if room >= 0:
+            shown.add(path)
+    return [path for path in paths if path in shown], [path for path in paths if path not in shown]
 
 
 def _video(path: Path, outcome: str, rows: dict[int, Json]) -> str:
