@@ -23,7 +23,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(kw_only=True, frozen=True)
 class ScriptedCfg:
-    speed_m_s: tuple[float, float] = (0.25, 0.4)
+    speed_m_s: tuple[float, float] = (0.3, 0.45)
     """Range of the fastest hand motion; each episode has its own."""
     careful: tuple[float, float] = (0.35, 0.5)
     """Range of how much of that speed is left where it matters."""
@@ -41,7 +41,7 @@ class ScriptedCfg:
     """How far beside the exact spot the hand settles, standard deviation along x and y."""
     aim_rad: float = 0.04
     """How far it is turned there, standard deviation."""
-    grip_s: tuple[float, float] = (0.45, 0.7)
+    grip_s: tuple[float, float] = (0.4, 0.6)
     """Range of the time given to the gripper to open or close."""
     pause_chance: float = 0.04
     """How often a person stops and thinks before a waypoint."""
@@ -56,11 +56,11 @@ class ScriptedOperator:
 
     _GAIN = 1.9
     """Wanted speed per distance to the goal (1/s)."""
-    _NEAR_M = {False: 0.025, True: 0.006}
+    _NEAR_M = {False: 0.035, True: 0.008}
     _NEAR_RAD = {False: 0.3, True: 0.09}
     _PATIENCE_S = 2.5
     """After this long at a careful waypoint, about right is good enough; after twice as long, the stage starts again."""
-    _CALM_M_S = 0.035
+    _CALM_M_S = 0.045
     """A hand slower than this may open or close the gripper."""
     _ASIDE_M = (0.006, 0.02)
     """Beside a careful goal by less than the first, the hand comes down; by more than the second, it does not."""
