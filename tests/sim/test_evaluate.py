@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from apprentice import poses
+from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.compare import compare
 from apprentice.evaluate.results import read, read_rollouts
-from apprentice.evaluate.rollouts import EvaluateCfg, evaluate
+from apprentice.evaluate.rollouts import evaluate
 from apprentice.evaluate.trajectories import read_trajectory, saved_trajectories
 
 TASK, HORIZON = "Apprentice-Stack-Franka", 220

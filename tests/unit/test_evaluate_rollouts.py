@@ -14,9 +14,10 @@ import torch
 from apprentice import poses
 from apprentice.errors import UserError
 from apprentice.evaluate import results
+from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.compare import compare
 from apprentice.evaluate.journal import Journal
-from apprentice.evaluate.rollouts import EvaluateCfg, evaluate, identify
+from apprentice.evaluate.rollouts import evaluate, identify
 from apprentice.evaluate.trajectories import read_trajectory, saved_trajectories
 from apprentice.evaluate.videos import render_videos, write_video
 
@@ -228,7 +229,7 @@ def test_two_evaluations_do_not_write_the_same_folder(tmp_path, checkpoint):
 
 
 def test_a_missing_policy_is_named(tmp_path):
-    with pytest.raises(UserError, match="policy.pth"):
+    with pytest.raises(UserError, match=r"policy\.pth"):
         play(tmp_path / "out", tmp_path)
 
 
@@ -323,5 +324,5 @@ def test_evaluations_of_different_initial_states_are_not_compared(tmp_path, chec
     play(tmp_path / "second", checkpoint, cfg=EvaluateCfg(rollouts=40, seed=7, held_steps=5, horizon=60))
     with pytest.raises(UserError, match="same initial states"):
         compare(tmp_path / "first", tmp_path / "second")
-    with pytest.raises(UserError, match="no evaluation.json"):
+    with pytest.raises(UserError, match=r"no evaluation\.json"):
         compare(tmp_path / "first", tmp_path / "nowhere")

@@ -72,7 +72,7 @@ def run_dir(tmp_path: Path) -> Path:
 class Checker(HTMLParser):
     """Collects what a page refers to, and fails on tags that do not match."""
 
-    VOID = {"meta", "br", "path", "rect", "circle", "polyline"}
+    VOID = frozenset({"meta", "br", "path", "rect", "circle", "polyline"})
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,31 +17,12 @@ import torch
 from apprentice import poses
 from apprentice.errors import UserError
 from apprentice.evaluate import results
+from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.contracts import Observations, Policy, Simulation, TaskInfo
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Journal, Rollout
 from apprentice.evaluate.results import Evaluation
 from apprentice.evaluate.trajectories import TrajectoryRecorder
 from apprentice.progress import Progress, silent
-
-
-@dataclass(kw_only=True, frozen=True)
-class EvaluateCfg:
-    rollouts: int = 100
-    """Rollouts to play. 100 give an interval of about +-5 points at 95 % success."""
-    seed: int = 1_000_000
-    """Rollout i starts from the initial state of seed + i. Far from the seeds of recording and augmentation, so that
-    no policy is tested on states it was trained on."""
-    held_steps: int = 10
-    """Control steps in a row for which success must hold."""
-    horizon: int = 600
-    """Control steps after which a rollout has failed."""
-    videos: int = 3
-    """Successes, and failures, whose states are kept to be drawn."""
-
-    def __post_init__(self) -> None:
-        for name, least in {"rollouts": 1, "seed": 0, "held_steps": 1, "horizon": 1, "videos": 0}.items():
-            if getattr(self, name) < least:
-                raise UserError(f"Expected {name} to be at least {least}, got {getattr(self, name)}.")
 
 
 def checkpoint_sha256(checkpoint: Path) -> str:
