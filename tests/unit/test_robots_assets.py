@@ -1,0 +1,89 @@
+"""What a user notices of the asset cache: it converts once, serves a whole file or none, and says what is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pxr import Usd, UsdPhysics, UsdShade
+
+from apprentice.errors import UserError
+from apprentice.robots.assets import PANDA, UrdfModel, cache_dir, usd_path
+
+
+@pytest.fixture(scope="module")
+def panda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("APPRENTICE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return usd_path(PANDA)
+
+
+def test_the_model_is_converted_once_and_then_served(panda, monkeypatch):
+    monkeypatch.setenv("APPRENTICE_CACHE", str(panda.parents[2]))
+    written = panda.stat().st_mtime_ns
+    assert usd_path(PANDA) == panda
+    assert panda.stat().st_mtime_ns == written
+    assert [path for path in panda.parent.parent.iterdir() if path.is_dir()] == [panda.parent]  # no scratch folder left
+
+
+def test_processes_that_start_together_share_one_conversion(tmp_path, monkeypatch):
+    monkeypatch.setenv("APPRENTICE_CACHE", str(tmp_path))
+    code = "from apprentice.robots.assets import PANDA, usd_path; p = usd_path(PANDA); print(p, p.stat().st_mtime_ns)"
+    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    served = [process.communicate()[0] for process in running]
+    assert all(process.returncode == 0 for process in running)
+    assert len(set(served)) == 1
+
+
+def test_the_base_is_free_for_the_spawner_to_fix_and_every_joint_can_be_driven(panda):
+    stage = Usd.Stage.Open(str(panda))
+    joints = {prim.GetName(): prim for prim in stage.Traverse() if prim.IsA(UsdPhysics.Joint)}
+    assert "root_joint" not in joints
+    assert "panda_hand_joint" in joints  # the fixed joint between hand and arm stays
+    effort = {
+        name: drive.GetMaxForceAttr().Get()
+        for name, prim in joints.items()
+        for kind in ("angular", "linear")
+        if (drive := UsdPhysics.DriveAPI.Get(prim, kind))
+    }
+    assert effort["panda_joint1"] == pytest.approx(87.0)
+    assert effort["panda_joint7"] == pytest.approx(12.0)
+    assert set(effort) == {*(f"panda_joint{i}" for i in range(1, 8)), "panda_finger_joint1", "panda_finger_joint2"}
+
+
+def test_the_file_stands_alone_and_keeps_its_colours(panda):
+    stage = Usd.Stage.Open(str(panda))
+    assert stage.GetDefaultPrim()
+    assert not any(stage.GetRootLayer().GetExternalReferences())
+    painted = [prim for prim in stage.Traverse() if prim.HasAPI(UsdShade.MaterialBindingAPI)]
+    colours = set()
+    for prim in painted:
+        material, _ = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial()
+        for shader in Usd.PrimRange(material.GetPrim()):
+            colour = shader.GetAttribute("inputs:diffuseColor")
+            if colour and colour.Get() is not None:
+                colours.add(tuple(round(channel, 2) for channel in colour.Get()))
+    assert len(colours) > 3
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv("APPRENTICE_CACHE", str(blocked))
+    with pytest.raises(UserError, match=r"APPRENTICE_CACHE"):
+        usd_path(PANDA)
+
+
+def test_a_package_that_is_not_installed_is_named():
+    model = UrdfModel(name="x", package="no-such-robots", root="share", urdf="x.urdf")
+    with pytest.raises(UserError, match=r"pip install no-such-robots"):
+        usd_path(model)
+
+
+def test_the_environment_decides_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("APPRENTICE_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cache_dir() == tmp_path / "apprentice"
+    monkeypatch.setenv("APPRENTICE_CACHE", str(tmp_path / "mine"))
+    assert cache_dir() == tmp_path / "mine"
