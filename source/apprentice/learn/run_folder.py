@@ -1,0 +1,126 @@
+"""The folder of a training run: whose it is, its log, and its result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apprentice import __version__
+from apprentice.errors import UserError
+from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
+from apprentice.learn.checkpoint import CONFIG, LOG, POLICY, STATE, write_atomically, write_json
+from apprentice.learn.dataset import Frames, Source, fingerprint
+
+
+def describe(
+    file: Path, cfg: TrainCfg, source: Source, demos: Frames, config: Any, steps: int, notices: list[str]
+) -> dict[str, Any]:
+    """What `config.json` says of a run. JSON-able."""
+    return {
+        "version": __version__,
+        "checkpoint_rule": CHECKPOINT_RULE,
+        "algo": cfg.config.stem if cfg.config else cfg.algo,
+        "task": source.meta.get("task") or source.env_args.get("env_name"),
+        "steps": steps,
+        "train": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(cfg).items()},
+        "data": {
+            "file": str(file),
+            "digest": fingerprint(demos),
+            "demos": len(demos.names),
+            "frames": demos.num_frames,
+            "held_out": len(source.valid),
+        },
+        "notices": notices,
+        "robomimic": json.loads(config.dump()),
+    }
+
+
+def claim(output: Path, about: Mapping[str, Any]) -> None:
+    """Write `config.json`, or make sure that the one there describes this very run."""
+    path = output / CONFIG
+    if not path.exists():
+        if (output / STATE).exists() or (output / POLICY).exists():
+            raise UserError(
+                f"Expected {CONFIG} beside the training results in {output}, found none; choose another --output."
+            )
+        write_json(path, about)
+        return
+    try:
+        earlier = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(
+            f"Expected the settings of an earlier run in {path}, but {error}; choose another --output."
+        ) from error
+    now = json.loads(json.dumps(about))
+    different = [key for key in _decisive(now) if _decisive(earlier).get(key) != _decisive(now)[key]]
+    if different:
+        before, after = _decisive(earlier), _decisive(now)
+        changes = "; ".join(f"{key} was {before.get(key)!r}, is {after[key]!r}" for key in different[:3])
+        raise UserError(
+            f"Expected {output} to be new or to hold this very run, found another ({changes}); choose another --output,"
+            " or give the earlier settings to go on with it."
+        )
+
+
+def _decisive(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What must agree for a run to go on: everything that changes the weights."""
+    decisive: dict[str, Any] = {"demos": about["data"]["digest"], "steps": about["steps"]}
+    decisive |= {f"--{key}": about["train"][key] for key in ("algo", "seed", "ema_decay", "normalise")}
+
+    def flatten(prefix: str, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            if isinstance(value, Mapping) and value:
+                flatten(f"{prefix}{key}.", value)
+            else:
+                decisive[prefix + key] = value
+
+    for section in ("algo", "train", "observation"):
+        flatten(f"{section}.", about["robomimic"][section])
+    return decisive
+
+
+class Log:
+    """`log.jsonl`. What an interrupted run wrote after its last saved state is dropped: those steps are done again."""
+
+    def __init__(self, output: Path, step: int) -> None:
+        """Open the log of a run that goes on from `step`."""
+        path = output / LOG
+        lines: list[str] = []
+        self.last: dict[str, Any] = {}
+        if path.exists():
+            for line in path.read_text().splitlines():
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue  # torn by a kill
+                if record["step"] <= step:
+                    lines.append(line)
+                    self.last |= record
+        text = "".join(line + "\n" for line in lines)
+        write_atomically(path, lambda scratch: scratch.write_text(text))
+        self._path = path
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        self.last |= record
+        with self._path.open("a") as file:
+            file.write(json.dumps(dict(record)) + "\n")
+
+
+def result_of(output: Path, about: Mapping[str, Any], last: Mapping[str, Any]) -> TrainResult:
+    seconds = float(last["seconds"])
+    valid = last.get("valid_loss")
+    return TrainResult(
+        policy=output / POLICY,
+        algo=about["algo"],
+        steps=about["steps"],
+        seconds=seconds,
+        steps_per_s=about["steps"] / max(seconds, 1e-9),
+        demos=about["data"]["demos"],
+        frames=about["data"]["frames"],
+        loss=float(last["loss"]),
+        valid_loss=None if valid is None else float(valid),
+        notices=tuple(about["notices"]),
+    )

@@ -1,0 +1,99 @@
+"""The algorithm with its statistics and its windows, from a config and the frames of demos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from apprentice.learn import recipes
+from apprentice.learn.batches import Batches, WindowCfg, Windows
+from apprentice.learn.dataset import Frames
+
+
+def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[str, Any]]:
+    """The Robomimic algorithm with fresh weights, and Robomimic's shape metadata."""
+    from robomimic.algo import algo_factory
+    from robomimic.utils import obs_utils
+
+    with recipes.quiet():
+        obs_utils.initialize_obs_utils_with_config(config)
+        shapes = {
+            key: obs_utils.get_processed_shape(
+                obs_modality=obs_utils.OBS_KEYS_TO_MODALITIES[key], input_shape=list(demos.data["obs/" + key].shape[1:])
+            )
+            for key in sorted(config.all_obs_keys)
+        }
+        size = demos.data["actions"].shape[1]
+        algo = algo_factory(config.algo_name, config, obs_key_shapes=shapes, ac_dim=size, device=device)
+    images = list(config.observation.modalities.obs.rgb)
+    metadata = {"ac_dim": size, "all_shapes": shapes, "all_obs_keys": list(shapes), "use_images": bool(images)}
+    return algo, metadata
+
+
+def fit(algo: Any, config: Any, demos: Frames) -> dict[str, Any] | None:
+    """Statistics from the training data: into the algorithm where it holds them, otherwise as Robomimic keeps them."""
+    if config.algo_name == "chunked_bc":
+        algo.fit(demos.data, demos.lengths)
+        return None
+    if "action_range" in algo.nets:
+        algo.nets["action_range"].fit(demos.data["actions"].float())
+    if not config.train.hdf5_normalize_obs:
+        return None
+    statistics: dict[str, Any] = {}
+    for modality, keys in config.observation.modalities.obs.items():
+        for key in keys:
+            shape = algo.obs_key_shapes[key]
+            if modality == "low_dim":
+                value = demos.data["obs/" + key].float()
+                mean, std = value.mean(0), value.std(0, correction=0) + 1e-3
+            else:  # images are scaled to 0..1 by Robomimic
+                mean, std = torch.zeros(shape), torch.ones(shape)
+            # Robomimic 0.3.0 wants the statistics of a frame stack in the shape of the stack
+            frames = config.train.frame_stack
+            statistics[key] = {
+                "mean": mean.expand(frames, *shape).tolist(),
+                "std": std.expand(frames, *shape).tolist(),
+            }
+    return statistics
+
+
+def windows(
+    algo: Any, config: Any, frames: Frames, statistics: Mapping[str, Any] | None, device: torch.device
+) -> Windows:
+    """The training windows, with everything done once that need not be done in every step."""
+    cfg = config.train
+    window = WindowCfg(
+        frame_stack=cfg.frame_stack,
+        seq_length=cfg.seq_length,
+        pad_frame_stack=cfg.pad_frame_stack,
+        pad_seq_length=cfg.pad_seq_length,
+    )
+    if config.algo_name == "chunked_bc":
+        return Windows(algo.encode(frames.data, frames.lengths), frames.lengths, window, device)
+    data = dict(frames.data)
+    for key, values in (statistics or {}).items():
+        if data["obs/" + key].dtype != torch.uint8:
+            mean, std = (torch.tensor(values[name])[-1] for name in ("mean", "std"))
+            data["obs/" + key] = (data["obs/" + key].float() - mean) / std
+    for key in cfg.dataset_keys:
+        # as Robomimic does: what a demo does not have is zero
+        data.setdefault(key, torch.zeros(frames.num_frames, 1))
+    return Windows(data, frames.lengths, window, device)
+
+
+def notices(config: Any, demos: Frames, batches: Batches) -> list[str]:
+    said: list[str] = []
+    if batches.batch_size < config.train.batch_size:
+        said.append(
+            f"The demos make {batches.batch_size} windows, fewer than a batch of {config.train.batch_size}: every batch"
+            " holds them all."
+        )
+    if config.algo_name == "chunked_bc" and not config.algo.features.eefs:
+        said.append("No datagen_info/eef_pose in the file: learning from plain observations, chunks of raw actions.")
+    elif config.algo_name == "chunked_bc" and not config.algo.action_space.poses:
+        said.append("The actions are no poses, neither relative nor absolute: learning chunks of raw actions.")
+    if config.algo_name == "bc" and config.algo.gmm.enabled and demos.data["actions"].abs().max() > 1:
+        said.append("Some actions exceed 1, which this algorithm cannot output; train with --normalise.")
+    return said
