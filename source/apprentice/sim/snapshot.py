@@ -1,4 +1,9 @@
-"""Snapshots: the complete state of some environments, restored so that they continue bit for bit."""
+"""Snapshots: the complete state of some environments, restored so that they continue bit for bit.
+
+Bit for bit holds where Newton keeps the state (`native`, `newton`). PhysX does not give out what its solver remembers
+from the last step (contacts, warm start): there a snapshot holds the scene's state and all buffers of Isaac Lab's
+managers, and a restored environment continues closely, not exactly.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from typing import Any
 
 import torch
 import warp as wp
+
+from apprentice.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -36,21 +43,58 @@ class Snapshooter:
         """Walk `env`, which must have been reset before, so that its lazily made buffers exist."""
         self._env = env
         self._physics = list(_physics_buffers(env))
+        self._writes_scene = not self._physics
         self._places = list(_Walk(env).places())
 
     def take(self, env_ids: torch.Tensor) -> Snapshot:
-        """Copy the state of `env_ids`. Shape (K,)."""
-        return Snapshot(env_ids.clone(), tuple(buffer[env_ids] for buffer in self._buffers()))
+        """Copy the state of `env_ids`. Shape (K,).
+
+        Raises:
+            UserError: If there is no such environment.
+        """
+        self._check(env_ids)
+        rows = [buffer[env_ids] for buffer in self._buffers()]
+        if self._writes_scene:
+            rows += [value[env_ids] for _, value in _leaves(self._env.scene.get_state(is_relative=True))]
+        return Snapshot(env_ids.clone(), tuple(rows))
 
     def restore(self, snapshot: Snapshot, env_ids: torch.Tensor | None = None) -> None:
-        """Put a snapshot back, into the environments it came from or into `env_ids`. Shape (K,)."""
+        """Put a snapshot back, into the environments it came from or into `env_ids`. Shape (K,).
+
+        Raises:
+            UserError: If the snapshot is of another number of environments, or there is no such environment.
+        """
         env_ids = snapshot.env_ids if env_ids is None else env_ids
+        self._check(env_ids)
+        if len(env_ids) != len(snapshot.env_ids):
+            raise UserError(
+                f"Expected as many environments as the snapshot holds, found {len(env_ids)} environments for a "
+                f"snapshot of {len(snapshot.env_ids)}: use `snapshot.select` to restore a part of it."
+            )
         # before the buffers: evaluating kinematics that are due elsewhere must not touch what is restored
         settle(self._env)
         self._env.obs_buf = _copy(self._env.obs_buf)  # whoever was given the last observations keeps them
-        for buffer, rows in zip(self._buffers(), snapshot.rows, strict=True):
+        buffers = list(self._buffers())
+        if self._writes_scene:
+            # before the buffers: it sets joint targets to the joint positions
+            self._write_scene(snapshot.rows[len(buffers) :], env_ids)
+        for buffer, rows in zip(buffers, snapshot.rows[: len(buffers)], strict=True):
             buffer[env_ids] = rows
         refresh(self._env)
+
+    def _write_scene(self, rows: tuple[torch.Tensor, ...], env_ids: torch.Tensor) -> None:
+        state = self._env.scene.get_state(is_relative=True)
+        for (path, _), values in zip(list(_leaves(state)), rows, strict=True):
+            kind, name, key = path
+            state[kind][name][key] = values
+        self._env.scene.reset_to(state, env_ids.to(torch.int32), is_relative=True)
+        self._env.sim.forward()
+
+    def _check(self, env_ids: torch.Tensor) -> None:
+        last = self._env.num_envs - 1
+        wrong = env_ids[(env_ids < 0) | (env_ids > last)].tolist()
+        if wrong:
+            raise UserError(f"Expected environments 0 to {last}, found {', '.join(map(str, wrong))}.")
 
     def _buffers(self) -> Iterator[torch.Tensor]:
         yield from self._physics
@@ -64,6 +108,13 @@ class Snapshooter:
 
 def _copy(tensors: Any) -> Any:
     return {key: _copy(value) for key, value in tensors.items()} if isinstance(tensors, dict) else tensors.clone()
+
+
+def _leaves(state: Any) -> Iterator[tuple[tuple[str, str, str], torch.Tensor]]:
+    for kind, entities in state.items():
+        for name, values in entities.items():
+            for key, value in values.items():
+                yield (kind, name, key), getattr(value, "torch", value)
 
 
 def settle(env: Any) -> None:
@@ -123,7 +174,8 @@ class _Walk:
     def places(self) -> Iterator[tuple[Any, Any]]:
         """Yields (owner, key): an object and attribute name, or a dict or list and its key."""
         env = self._env
-        # the scene first: terms point into it; its integers are maps from environments to bodies, which stay when states move
+        # the scene first: terms point into it
+        # its integers are maps from environments to bodies, which stay when states move
         scene = [*_assets(env), *env.scene.sensors.values()]
         for owner, key in self._container(scene, list(enumerate(scene)), depth=6):
             if _is_float(owner[key] if isinstance(owner, (dict, list)) else getattr(owner, key)):
