@@ -89,7 +89,7 @@ def main(directory: Path) -> None:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("evaluate")
-    subprocess.run([sys.executable, __file__, str(directory)], check=True, timeout=600)
+    subprocess.run([sys.executable, __file__, str(directory)], check=True, timeout=1500)
     return directory
 
 
