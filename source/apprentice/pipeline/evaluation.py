@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apprentice.errors import UserError
-from apprentice.evaluate.results import Evaluation
-from apprentice.evaluate.rollouts import EvaluateCfg
+from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from apprentice.evaluate.results import Evaluation
+
+VIDEO_EVERY = 2
+"""Control steps from one frame of a video to the next."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -49,11 +56,11 @@ def evaluate_checkpoint(
     task = _task(checkpoint, cfg.task)
     identity = identify(cfg, checkpoint=checkpoint, task=task, variant=cfg.variant, backend=cfg.backend)
     finished = read_finished(output, identity)
-    if finished is not None:
+    if finished is not None and _all_drawn(output):
         return finished
     from apprentice.evaluate.videos import render_videos
     from apprentice.learn.policy import load_policy
-    from apprentice.sim.render import StateRenderer
+    from apprentice.sim.render import FRONT, StateRenderer
     from apprentice.tasks.session import open_session
 
     policy = load_policy(checkpoint)
@@ -62,9 +69,22 @@ def evaluate_checkpoint(
     ) as session:
         result = evaluate(policy, session, cfg, checkpoint=checkpoint, output=output, progress=progress)
         if cfg.videos:
-            renderer = StateRenderer(session)
-            render_videos(output, renderer.picture, control_hz=session.control_hz, every=2, progress=drawing)
+            with contextlib.closing(StateRenderer(session, shadows=True)) as renderer:
+                render_videos(
+                    output,
+                    lambda state: renderer.render(state)[FRONT.name],
+                    control_hz=session.control_hz,
+                    every=VIDEO_EVERY,
+                    progress=drawing,
+                )
     return result
+
+
+def _all_drawn(output: Path) -> bool:
+    from apprentice.evaluate.trajectories import saved_trajectories
+
+    kept = saved_trajectories(output / "trajectories")
+    return all((output / "videos" / f"{path.stem}.mp4").exists() for path in kept)
 
 
 def _task(checkpoint: Path, given: str | None) -> str:
