@@ -10,7 +10,7 @@ import numpy as np
 
 from apprentice.demos import Tree
 
-from .plan import Plan
+from .plan import Plan, Planner
 from .segment import Boundaries
 
 
@@ -97,5 +97,32 @@ class Outcome:
     step_backs: int
     initial_objects: dict[str, list[float]]
     subtasks: list[dict[str, Any]]
-    """Per end effector and subtask: eef, index, object, signal, tries, failures, and of what was kept: source_demo, start,
-    end, offset, bridge_steps."""
+    """Per end effector and subtask: eef, index, object, signal, tries, failures; and of the try that was kept:
+    source_demo, start, end, offset, bridge_steps."""
+
+
+def describe_subtasks(attempt: Attempt, planner: Planner) -> list[dict[str, Any]]:
+    """What an attempt did in each subtask of one end effector, as `Outcome.subtasks` holds it."""
+    return [_describe(attempt, planner, index) for index in range(len(planner.subtasks))]
+
+
+def _describe(attempt: Attempt, planner: Planner, index: int) -> dict[str, Any]:
+    key, subtask = (planner.eef, index), planner.subtasks[index]
+    described: dict[str, Any] = {
+        "eef": planner.eef,
+        "index": index,
+        "object": subtask.object_ref,
+        "signal": subtask.subtask_term_signal,
+        "tries": attempt.tries.get(key, 0),
+        "failures": attempt.failures.get(key, 0),
+    }
+    plan = attempt.played.get(key)
+    if plan is None:
+        return described
+    return described | {
+        "source_demo": planner.demos[plan.demo].name,
+        "start": plan.start,
+        "end": plan.end,
+        "offset": plan.end - int(planner.nominal[plan.demo, index, 1]),
+        "bridge_steps": plan.bridge_steps,
+    }

@@ -1,33 +1,23 @@
-"""Augmentation from a file of source demos to a file of generated ones; killed at any moment, it continues where it was."""
+"""Augmentation from a file of source demos to a file of generated ones. Killed at any moment, it can be continued."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs, versions
+from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 
-from .attempt import Outcome
 from .cfg import AugmentCfg
-from .journal import Journal, journal_path, read_journal
+from .journal import journal_path, read_journal
 from .plan import Planner
-from .rollout import Finished, Rollout
+from .run import AugmentResult, Run
 from .select import require_strategy
 from .source import SourceDemo, file_sha256, load_source
-from .stats import most_common_failure, stats_path, summarise, write_stats
-
-
-@dataclass(kw_only=True, frozen=True)
-class AugmentResult:
-    output: Path
-    """The demo file."""
-    stats: dict[str, Any]
-    """As in FILE.stats.json."""
+from .stats import stats_path
 
 
 def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = silent) -> AugmentResult:
@@ -55,14 +45,14 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
         if stats.get("successes") == found:
             progress.update(found, cfg.demos, "finished before")
             return AugmentResult(output=output, stats=stats)
-    task = cfg.task or _infer(source)
     from apprentice.tasks.session import open_session
 
+    task = cfg.task or _infer(source)
     with open_session(
         task, backend=cfg.backend, num_envs=_num_envs(cfg), variant=cfg.variant, seed=cfg.seed, threads=cfg.threads
     ) as session:
         planners = make_planners(session, source, cfg)
-        run = _Run(session, planners, output, identity, cfg, source, progress)
+        run = Run(session, planners, source=source, output=output, cfg=cfg, identity=identity, progress=progress)
         return run.generate()
 
 
@@ -84,6 +74,17 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
     subtasks = env.cfg.subtask_configs
     if getattr(env.cfg, "task_constraint_configs", None):
         raise UserError(f"Expected end effectors that work independently, found subtask constraints in {session.task}.")
+    undetected = [
+        f"{eef} {index}"
+        for eef, parts in subtasks.items()
+        for index, part in enumerate(parts[:-1])
+        if not part.subtask_term_signal
+    ]
+    if undetected:
+        raise UserError(
+            f"Expected a signal for the end of every subtask but the last, found none for {', '.join(undetected)} of "
+            f"{session.task}."
+        )
     demos: list[SourceDemo] = load_source(
         source,
         eefs=list(subtasks),
@@ -106,139 +107,6 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
     }
 
 
-class _Run:
-    """Generates with an open session: numbers attempts, puts them in order and saves them."""
-
-    def __init__(
-        self,
-        session: Any,
-        planners: dict[str, Planner],
-        output: Path,
-        identity: dict[str, Any],
-        cfg: AugmentCfg,
-        source: Path,
-        progress: Progress,
-    ) -> None:
-        self._session = session
-        self._planners = planners
-        self._output = output
-        self._identity = identity
-        self._cfg = cfg
-        self._source = source
-        self._progress = progress
-        self._waiting: dict[int, Finished] = {}
-        """Attempts that ended before one with a lower number did."""
-        self._handed_out = 0
-
-    def generate(self) -> AugmentResult:
-        info = self._session.task_info
-        meta = {
-            "task": self._session.task,
-            "variant": self._session.variant,
-            "backend": self._session.backend,
-            "control_hz": self._session.control_hz,
-            "eef_names": list(info.eef_names),
-            "objects": list(self._session.object_poses()),
-            "symmetry": dict(info.symmetry),
-            "subtasks": {
-                eef: [{"object": part.object_ref, "signal": part.subtask_term_signal} for part in planner.subtasks]
-                for eef, planner in self._planners.items()
-            },
-            "versions": dict(versions()),
-            "augment": self._identity,
-        }
-        with (
-            DemoWriter(self._output, task=self._session.task, meta=meta, resume=True) as writer,
-            Journal(self._output) as journal,
-        ):
-            self._reconcile(writer, journal)
-            self._handed_out = len(journal.lines)
-            rollout = Rollout(self._session, self._planners, self._cfg)
-            self._report(journal)
-            for finished in rollout.run(lambda: self._next(journal)):
-                self._waiting[finished.outcome.number] = finished
-                self._save_in_order(writer, journal)
-                if _successes(journal) == self._cfg.demos:
-                    break
-            stats = self._stats(journal)
-        write_stats(self._output, stats)
-        return AugmentResult(output=self._output, stats=stats)
-
-    def _next(self, journal: Journal) -> int | None:
-        """The number of the next attempt, if enough of those under way may fail that it is needed."""
-        under_way = self._handed_out - len(journal.lines) - len(self._waiting)
-        successes = _successes(journal)
-        certain = successes + sum(one.outcome.success for one in self._waiting.values())
-        rate = max((successes + 1) / (len(journal.lines) + 1), 0.2)
-        if under_way >= math.ceil((self._cfg.demos - certain) / rate):
-            return None
-        self._handed_out += 1
-        return self._handed_out - 1
-
-    def _save_in_order(self, writer: DemoWriter, journal: Journal) -> None:
-        while _successes(journal) < self._cfg.demos and len(journal.lines) in self._waiting:
-            finished = self._waiting.pop(len(journal.lines))
-            if finished.outcome.success:
-                writer.append(self._demo(finished))
-            journal.append(finished.outcome)
-            self._report(journal)
-            if len(journal.lines) >= self._cfg.give_up_after and not _successes(journal):
-                write_stats(self._output, self._stats(journal))
-                outcomes = [line.outcome for line in journal.lines]
-                raise UserError(
-                    f"Expected some of {len(outcomes)} attempts to succeed, found none: {most_common_failure(outcomes)}. "
-                    f"Look at the source demos there, or try --variant or --selection."
-                )
-
-    def _demo(self, finished: Finished) -> Demo:
-        outcome = finished.outcome
-        attrs = demo_attrs(
-            task=self._session.task,
-            variant=self._session.variant,
-            backend=self._session.backend,
-            operator="generated",
-            device="augment",
-            seed=self._cfg.seed + outcome.number,
-            source_file=self._source.name,
-            source_sha256=self._identity["source_sha256"],
-            attempt=asdict(outcome),
-        )
-        return Demo(actions=finished.actions, data=finished.data, success=True, attrs=attrs)
-
-    def _reconcile(self, writer: DemoWriter, journal: Journal) -> None:
-        """Note the attempt whose demo was saved just before a kill, and not the attempt itself."""
-        if writer.num_demos > _successes(journal):
-            with DemoFile(self._output) as file:
-                last = Outcome(**file.attrs(file.names[-1])["attempt"])
-            if last.number == len(journal.lines):
-                journal.append(last)
-        if writer.num_demos != _successes(journal):
-            raise UserError(
-                f"{self._output}: expected the {_successes(journal)} demos that {journal_path(self._output).name} "
-                f"tells of, found {writer.num_demos}; choose another output."
-            )
-
-    def _report(self, journal: Journal) -> None:
-        successes, attempts = _successes(journal), len(journal.lines)
-        note = f"DGR {100 * successes / attempts:.1f} %" if attempts else ""
-        self._progress.update(successes, self._cfg.demos, note)
-
-    def _stats(self, journal: Journal) -> dict[str, Any]:
-        about = {
-            "task": self._session.task,
-            "variant": self._session.variant,
-            "backend": self._session.backend,
-            "seed": self._cfg.seed,
-            "source_file": str(self._source),
-            "source_sha256": self._identity["source_sha256"],
-        }
-        return summarise(journal.lines, about=about, retry=self._cfg.retry is not None)
-
-
-def _successes(journal: Journal) -> int:
-    return sum(line.outcome.success for line in journal.lines)
-
-
 def _num_envs(cfg: AugmentCfg) -> int:
     return min(cfg.num_envs, max(1, math.ceil(1.2 * cfg.demos)))
 
@@ -259,12 +127,14 @@ def _successes_so_far(output: Path, identity: dict[str, Any]) -> int:
     with DemoFile(output) as file:
         there = file.meta.get("augment")
         if there is None:
-            raise UserError(f"{output}: expected a new file or one that augment began, found another; choose another output.")
+            raise UserError(
+                f"{output}: expected a new file or one that augment began, found another; choose another output."
+            )
         differing = _differences(there, identity)
         if differing:
             raise UserError(
-                f"{output}: expected a file made with the same options to continue, found {'; '.join(differing)}; choose "
-                "another output or those options."
+                f"{output}: expected a file made with the same options to continue, found "
+                f"{'; '.join(differing)}; choose another output or those options."
             )
     return sum(line.outcome.success for line in read_journal(output))
 

@@ -39,7 +39,7 @@ class NoiseCfg:
 
 @dataclass(kw_only=True, frozen=True)
 class RetryCfg:
-    tries: int = 5
+    tries: int = 4
     """How often a subtask is tried from the same snapshot."""
     step_backs: int = 2
     """How often an attempt returns to the subtask before the one whose tries are used up."""
@@ -62,8 +62,8 @@ class AugmentCfg:
     threads: int = 2
     """Processor threads. Does not change the result."""
     selection: str = "nearest"
-    """Which segment is used: "nearest" (object-relative pose, ours), "task" (as the task's subtasks say), or the name of
-    any strategy that is registered with Isaac Lab Mimic."""
+    """Which segment is used: "nearest" (object-relative pose, ours), "task" (as the task's subtasks say), or the name
+    of any strategy that is registered with Isaac Lab Mimic."""
     use_symmetry: bool = True
     """Use the rotational symmetry that the task declares for its objects."""
     keep_grasp: bool = True

@@ -1,4 +1,4 @@
-"""The attempts of a run on disk, one line each in the order of their numbers, so that a killed run continues where it was."""
+"""The attempts of a run on disk, one line each by number, so that a killed run continues where it was."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class Planner:
             end=end,
             bridge_steps=len(way),
             last_target=path[-1],
-            needs_signal_at_end=bool(signal is not None and not last and demo.signals[signal][min(end, demo.length - 1)]),
+            needs_signal_at_end=not last and bool(demo.signals[signal][min(end, demo.length - 1)]),
         )
 
     def _select(

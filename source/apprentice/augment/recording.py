@@ -1,4 +1,4 @@
-"""Records all environments into one preallocated buffer, so that going back to a snapshot is going back to a row number."""
+"""Records all environments into one preallocated buffer, so that going back in time is going back to a row number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays attempts in all environments at once: each has plans of its own, and starts the next attempt when one ends."""
+"""Plays attempts in all environments at once: each has plans of its own, and begins the next attempt when one ends."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from torch import Tensor
 from apprentice.demos import Tree
 from apprentice.tasks.eef_maps import action_to_target, target_to_action
 
-from .attempt import ArmState, Attempt, Mark, Outcome
+from .attempt import ArmState, Attempt, Mark, Outcome, describe_subtasks
+from .batch import PlanBatch
 from .cfg import AugmentCfg
 from .plan import Plan, Planner, Scene
 from .recording import Recorder, rows_of
+from .retry import go_back, note_failure
 
 FINAL = "final"
 """Cause of failure of an attempt that reached every subtask signal, but no held success."""
 TOO_LONG = "too long"
 """Cause of failure of an attempt that ran out of recorded steps."""
+
 _ROOM_PER_BRIDGE = 60
 """Steps of a demo's length allowed for each bridge."""
 
@@ -53,99 +56,93 @@ class Rollout:
         self._session = session
         self._planners = planners
         self._cfg = cfg
-        self._select_per_subtask = cfg.selection != "task" or session.env.cfg.datagen_config.generation_select_src_per_subtask
+        self._select_once = (
+            cfg.selection == "task" and not session.env.cfg.datagen_config.generation_select_src_per_subtask
+        )
         self._attempts: list[Attempt | None] = [None] * n
-        self._env_ids = torch.arange(n)
         self._active = torch.zeros(n, dtype=torch.bool)
         self._step = torch.zeros(n, dtype=torch.long)
+        self._simulated = torch.zeros(n, dtype=torch.long)
         self._streak = torch.zeros(n, dtype=torch.long)
         self._waited = torch.zeros(n, dtype=torch.long)
         self._any = torch.zeros(n, dtype=torch.bool)
-        self._simulated = torch.zeros(n, dtype=torch.long)
-        plan_steps = {eef: planner.max_steps for eef, planner in planners.items()}
-        widths = {eef: planner.demos[0].gripper[eef].shape[-1] for eef, planner in planners.items()}
-        eye = torch.eye(4)
-        self._targets = {eef: eye.repeat(n, steps, 1, 1) for eef, steps in plan_steps.items()}
-        self._grippers = {eef: torch.zeros(n, steps, widths[eef]) for eef, steps in plan_steps.items()}
-        self._cursor = {eef: torch.zeros(n, dtype=torch.long) for eef in planners}
-        self._plan_length = {eef: torch.ones(n, dtype=torch.long) for eef in planners}
-        self._risen = {eef: torch.zeros(n, dtype=torch.bool) for eef in planners}
         self._signal_names = list(session.subtask_signals())
-        self._signal_of = {eef: torch.full((n,), -1, dtype=torch.long) for eef in planners}
-        self.max_steps = cfg.wait_steps + 2 * max(
+        self._batches = {
+            eef: PlanBatch(n, planner.max_steps, planner.demos[0].gripper[eef].shape[-1], self._signal_names)
+            for eef, planner in planners.items()
+        }
+        self._max_steps = cfg.wait_steps + 2 * max(
             int(planner.nominal[:, -1, 1].max()) + _ROOM_PER_BRIDGE * len(planner.subtasks)
             for planner in planners.values()
         )
-        self._recorder = Recorder(n, self.max_steps)
-        self._obs = session.observe()
+        self._recorder = Recorder(n, self._max_steps)
+        self._obs: dict[str, Tensor] = session.observe()
 
     def run(self, next_attempt: Callable[[], int | None]) -> Iterator[Finished]:
         """Play attempts until there are none left.
 
         Args:
             next_attempt: Gives the number of the next attempt, or None if none is wanted at present. Asked again after
-                every attempt that ends.
+                every step while an environment is free.
 
         Yields:
             Attempts in the order in which they end.
         """
         while True:
-            self._start(next_attempt)
+            self._begin_attempts(next_attempt)
             if not bool(self._active.any()):
                 return
             self._make_plans()
             self._advance()
             yield from self._judge()
 
-    def _start(self, next_attempt: Callable[[], int | None]) -> None:
-        starting: dict[int, int] = {}
+    def _begin_attempts(self, next_attempt: Callable[[], int | None]) -> None:
+        beginning: dict[int, int] = {}
         for env_id in (~self._active).nonzero().flatten().tolist():
             number = next_attempt()
             if number is None:
                 break
-            starting[env_id] = number
-        if not starting:
+            beginning[env_id] = number
+        if not beginning:
             return
-        env_ids = list(starting)
-        self._obs = self._session.reset(env_ids, [self._cfg.seed + number for number in starting.values()])
-        ids = torch.tensor(env_ids)
-        for counter in (self._step, self._streak, self._waited, self._simulated):
-            counter[ids] = 0
-        self._any[ids] = False
-        self._active[ids] = True
+        env_ids = list(beginning)
+        self._obs = self._session.reset(env_ids, [self._cfg.seed + number for number in beginning.values()])
+        for counter in (self._step, self._simulated, self._streak, self._waited, self._any):
+            counter[env_ids] = 0
+        self._active[env_ids] = True
         state = self._session.state()
-        for env_id, number in starting.items():
-            scene = self._scene(env_id)
+        for env_id, number in beginning.items():
             self._attempts[env_id] = Attempt(
                 number=number,
                 rng=np.random.default_rng([self._cfg.seed, number]),
                 initial_state={f"initial_state/{key}": value for key, value in rows_of(state, env_id).items()},
-                initial_objects={name: _x_y_yaw(pose) for name, pose in scene.objects.items()},
+                initial_objects={name: _x_y_yaw(pose) for name, pose in self._scene(env_id).objects.items()},
                 arms={eef: ArmState(0, None, 0) for eef in self._planners},
             )
-        self._mark(env_ids, {env_id: list(self._planners) for env_id in env_ids})
+        self._mark({env_id: list(self._planners) for env_id in env_ids})
 
-    def _mark(self, env_ids: list[int], eefs: Mapping[int, list[str]]) -> None:
+    def _mark(self, eefs: Mapping[int, list[str]]) -> None:
         """Take a snapshot of environments in which end effectors begin subtasks."""
-        if not env_ids:
+        if not eefs:
             return
-        snapshot = self._session.snapshot(env_ids)
-        for place, env_id in enumerate(env_ids):
+        snapshot = self._session.snapshot(list(eefs))
+        for place, (env_id, names) in enumerate(eefs.items()):
             attempt = self._attempt(env_id)
-            self._read_cursors(env_id, attempt)
+            for name, arm in attempt.arms.items():
+                attempt.arms[name] = replace(arm, cursor=int(self._batches[name].cursor[env_id]))
             mark = Mark(snapshot.select(torch.tensor([place])), int(self._step[env_id]), dict(attempt.arms))
-            for eef in eefs[env_id]:
-                key = (eef, attempt.arms[eef].subtask)
+            for name in names:
+                key = (name, attempt.arms[name].subtask)
                 attempt.marks[key] = mark
                 attempt.failed[key] = []
 
     def _make_plans(self) -> None:
         for env_id, attempt in enumerate(self._attempts):
-            if attempt is None:
-                continue
-            for eef, arm in attempt.arms.items():
-                if arm.plan is None:
-                    self._begin(env_id, attempt, eef, self._plan(env_id, attempt, eef, arm.subtask))
+            for eef in () if attempt is None else attempt.arms:
+                if attempt is not None and attempt.arms[eef].plan is None:
+                    subtask = attempt.arms[eef].subtask
+                    attempt.arms[eef] = ArmState(subtask, self._plan(env_id, attempt, eef, subtask), 0)
+                    self._load(env_id, attempt, eef)
 
     def _plan(self, env_id: int, attempt: Attempt, eef: str, subtask: int) -> Plan:
         planner, key = self._planners[eef], (eef, subtask)
@@ -153,13 +150,12 @@ class Rollout:
         if eef not in attempt.boundaries or failed:
             attempt.boundaries[eef] = planner.draw(attempt.rng)
         before = attempt.played.get((eef, subtask - 1))
-        first = attempt.played.get((eef, 0))
         plan = planner.plan(
             subtask,
             self._scene(env_id),
             attempt.boundaries[eef],
             failed=failed,
-            keep_demo=None if self._select_per_subtask or subtask == 0 or first is None else first.demo,
+            keep_demo=attempt.played[eef, 0].demo if self._select_once and subtask > 0 else None,
             last_target=None if before is None else before.last_target,
             rng=attempt.rng,
         )
@@ -167,35 +163,18 @@ class Rollout:
         attempt.tries[key] = attempt.tries.get(key, 0) + 1
         return plan
 
-    def _begin(self, env_id: int, attempt: Attempt, eef: str, plan: Plan) -> None:
-        attempt.arms[eef] = replace(attempt.arms[eef], plan=plan, cursor=0)
-        self._risen[eef][env_id] = False
-        self._load(env_id, attempt, eef)
-
     def _load(self, env_id: int, attempt: Attempt, eef: str) -> None:
-        """Put an end effector's plan into the batch."""
-        arm = attempt.arms[eef]
-        assert arm.plan is not None
-        length = len(arm.plan.targets)
-        self._targets[eef][env_id, :length] = arm.plan.targets
-        self._grippers[eef][env_id, :length] = arm.plan.gripper
-        self._plan_length[eef][env_id] = length
-        self._cursor[eef][env_id] = arm.cursor
-        subtasks = self._planners[eef].subtasks
+        arm, subtasks = attempt.arms[eef], self._planners[eef].subtasks
         last = arm.subtask == len(subtasks) - 1
         signal = None if last else subtasks[arm.subtask].subtask_term_signal
-        self._signal_of[eef][env_id] = -1 if signal is None else self._signal_names.index(signal)
+        self._batches[eef].load(env_id, arm, signal, last)
 
     def _advance(self) -> None:
         """One control step of all active environments, recorded."""
-        targets, grippers = {}, {}
-        for eef, cursor in self._cursor.items():
-            at = torch.minimum(cursor, self._plan_length[eef] - 1)
-            targets[eef] = self._targets[eef][self._env_ids, at]
-            grippers[eef] = self._grippers[eef][self._env_ids, at]
         env = self._session.env
-        actions = target_to_action(env, targets, grippers).to(torch.float32)
-        actions = torch.where(self._active[:, None], actions, self._session.neutral_actions())
+        current = {eef: batch.current() for eef, batch in self._batches.items()}
+        actions = target_to_action(env, {k: v[0] for k, v in current.items()}, {k: v[1] for k, v in current.items()})
+        actions = torch.where(self._active[:, None], actions.to(torch.float32), self._session.neutral_actions())
         row = {"actions": actions}
         row |= {f"obs/{key}": value for key, value in self._obs.items()}
         row |= {f"obs/datagen_info/target_eef_pose/{k}": v for k, v in action_to_target(env, actions).items()}
@@ -208,99 +187,79 @@ class Rollout:
         moved = self._active.long()
         self._step += moved
         self._simulated += moved
-        for cursor in self._cursor.values():
-            cursor += moved
+        for batch in self._batches.values():
+            batch.cursor += moved
 
     def _judge(self) -> Iterator[Finished]:
         """See which subtasks and attempts ended, and act on it."""
-        success = self._session.success()
+        success, signals = self._session.success(), self._session.subtask_signals()
         self._any |= success & self._active
         self._streak = torch.where(success, self._streak + 1, 0)
-        signals = self._session.subtask_signals()
-        stacked = torch.stack([signals[name] for name in self._signal_names], 1) if signals else None
-        ended: dict[int, list[str]] = {}
-        in_last = self._active.clone()
-        played_out = self._active.clone()
-        for eef, cursor in self._cursor.items():
-            wanted = self._signal_of[eef]
-            over = self._active & (cursor >= self._plan_length[eef])
-            last = self._last(eef)
-            in_last &= last
-            played_out &= last & over
-            if stacked is not None:
-                self._risen[eef] |= stacked.gather(1, wanted.clamp_min(0)[:, None])[:, 0] & (wanted >= 0)
-            for env_id in (over & ~last).nonzero().flatten().tolist():
-                ended.setdefault(env_id, []).append(eef)
+        columns = [signals[name] for name in self._signal_names]
+        for batch in self._batches.values():
+            batch.watch(torch.stack(columns, 1) if columns else torch.zeros(self._session.num_envs, 0))
+        batches = self._batches.values()
+        in_last = self._active & torch.stack([batch.in_last for batch in batches]).all(0)
+        played_out = in_last & torch.stack([batch.over for batch in batches]).all(0)
         self._waited = torch.where(played_out, self._waited + 1, 0)
         held = in_last & (self._streak >= self._cfg.held_steps)
-        too_late = played_out & (self._waited > self._cfg.wait_steps) & ~held
-        too_long = self._active & (self._step >= self.max_steps) & ~held
-        restored: dict[int, Any] = {}
-        marked: dict[int, list[str]] = {}
+        too_long = self._active & (self._step >= self._max_steps) & ~held
+        too_late = (self._waited > self._cfg.wait_steps) & ~held & ~too_long
         for env_id in held.nonzero().flatten().tolist():
             yield self._finish(env_id, None)
         for env_id in too_long.nonzero().flatten().tolist():
             yield self._finish(env_id, TOO_LONG)
-        for env_id in (too_late & ~too_long).nonzero().flatten().tolist():
-            # which end effector is to blame is not known: all had finished; the one with the most subtasks begins anew
-            eef = max(self._planners, key=lambda name: len(self._planners[name].subtasks))
-            yield from self._failed(env_id, eef, restored)
-        for env_id, eefs in ended.items():
-            if self._attempts[env_id] is None or bool(too_long[env_id]):
-                continue
-            lost = [eef for eef in eefs if not self._reached(env_id, eef, stacked)]
-            if lost:
-                yield from self._failed(env_id, lost[0], restored)
+        lost = dict.fromkeys(too_late.nonzero().flatten().tolist(), self._longest)
+        begun: dict[int, list[str]] = {}
+        for env_id, eefs in self._ended().items():
+            missed = [eef for eef in eefs if not self._reached(env_id, eef)]
+            if missed:
+                lost[env_id] = missed[0]
                 continue
             attempt = self._attempt(env_id)
             for eef in eefs:
                 attempt.arms[eef] = ArmState(attempt.arms[eef].subtask + 1, None, 0)
-            marked[env_id] = eefs
-        self._mark(list(marked), marked)
-        self._restore(restored)
+            begun[env_id] = eefs
+        self._mark(begun)
+        for env_id, eef in lost.items():
+            cause = self._give_up_or_go_back(env_id, eef)
+            if cause is not None:
+                yield self._finish(env_id, cause)
 
-    def _last(self, eef: str) -> Tensor:
-        last = len(self._planners[eef].subtasks) - 1
-        return torch.tensor([attempt is not None and attempt.arms[eef].subtask == last for attempt in self._attempts])
+    @property
+    def _longest(self) -> str:
+        """End effector that begins anew when all have finished and success did not come."""
+        return max(self._planners, key=lambda eef: len(self._planners[eef].subtasks))
 
-    def _reached(self, env_id: int, eef: str, signals: Tensor | None) -> bool:
-        arm = self._attempt(env_id).arms[eef]
-        assert arm.plan is not None and signals is not None
-        if arm.plan.needs_signal_at_end:
-            return bool(signals[env_id, self._signal_of[eef][env_id]])
-        return bool(self._risen[eef][env_id])
+    def _ended(self) -> dict[int, list[str]]:
+        """End effectors that have played a subtask other than the last one to its end, per environment."""
+        ended: dict[int, list[str]] = {}
+        for eef, batch in self._batches.items():
+            for env_id in (self._active & batch.over & ~batch.in_last).nonzero().flatten().tolist():
+                ended.setdefault(env_id, []).append(eef)
+        return ended
 
-    def _failed(self, env_id: int, eef: str, restored: dict[int, Any]) -> Iterator[Finished]:
-        """A subtask did not reach its end: go back to a snapshot, or give the attempt up."""
-        attempt, retry = self._attempt(env_id), self._cfg.retry
-        arm = attempt.arms[eef]
-        assert arm.plan is not None
-        key = (eef, arm.subtask)
-        attempt.failures[key] = attempt.failures.get(key, 0) + 1
-        attempt.failed[key].append(arm.plan.demo)
-        if retry is not None:
-            if len(attempt.failed[key]) < retry.tries:
-                restored[env_id] = attempt.rewind(key)
-                return
-            if arm.subtask > 0 and attempt.step_backs < retry.step_backs:
-                attempt.step_backs += 1
-                before = (eef, arm.subtask - 1)
-                attempt.failed[before].append(attempt.played[before].demo)
-                restored[env_id] = attempt.rewind(before)
-                return
-        signal = self._planners[eef].subtasks[arm.subtask].subtask_term_signal
-        last = arm.subtask == len(self._planners[eef].subtasks) - 1
-        yield self._finish(env_id, FINAL if last or signal is None else signal)
+    def _reached(self, env_id: int, eef: str) -> bool:
+        plan = self._attempt(env_id).arms[eef].plan
+        assert plan is not None
+        return self._batches[eef].reached(env_id, plan.needs_signal_at_end)
 
-    def _restore(self, marks: Mapping[int, Mark]) -> None:
-        for env_id, mark in marks.items():
-            self._obs = self._session.restore(mark.snapshot, [env_id])
-            self._step[env_id] = mark.step
-            self._streak[env_id] = self._waited[env_id] = 0
-            attempt = self._attempt(env_id)
-            for eef, arm in attempt.arms.items():
-                if arm.plan is not None:
-                    self._load(env_id, attempt, eef)
+    def _give_up_or_go_back(self, env_id: int, eef: str) -> str | None:
+        """Act on a subtask that did not reach its end. Returns the cause if that ends the attempt."""
+        attempt = self._attempt(env_id)
+        key = (eef, attempt.arms[eef].subtask)
+        note_failure(attempt, key)
+        mark = None if self._cfg.retry is None else go_back(attempt, key, self._cfg.retry)
+        if mark is None:
+            subtasks = self._planners[eef].subtasks
+            return FINAL if key[1] == len(subtasks) - 1 else subtasks[key[1]].subtask_term_signal
+        self._obs = self._session.restore(mark.snapshot, [env_id])
+        self._step[env_id] = mark.step
+        self._streak[env_id] = self._waited[env_id] = 0
+        for name, arm in attempt.arms.items():
+            if arm.plan is not None:
+                self._load(env_id, attempt, name)
+        return None
 
     def _finish(self, env_id: int, cause: str | None) -> Finished:
         attempt, steps = self._attempt(env_id), int(self._step[env_id])
@@ -315,46 +274,16 @@ class Rollout:
             cause=cause,
             step_backs=attempt.step_backs,
             initial_objects=attempt.initial_objects,
-            subtasks=[
-                self._describe(attempt, eef, index)
-                for eef, planner in self._planners.items()
-                for index in range(len(planner.subtasks))
-            ],
+            subtasks=[part for planner in self._planners.values() for part in describe_subtasks(attempt, planner)],
         )
         self._attempts[env_id] = None
         self._active[env_id] = False
         return Finished(outcome, actions, attempt.initial_state | data)
 
-    def _describe(self, attempt: Attempt, eef: str, index: int) -> dict[str, Any]:
-        planner, key = self._planners[eef], (eef, index)
-        subtask, plan = planner.subtasks[index], attempt.played.get(key)
-        described: dict[str, Any] = {
-            "eef": eef,
-            "index": index,
-            "object": subtask.object_ref,
-            "signal": subtask.subtask_term_signal,
-            "tries": attempt.tries.get(key, 0),
-            "failures": attempt.failures.get(key, 0),
-        }
-        if plan is not None:
-            described |= {
-                "source_demo": planner.demos[plan.demo].name,
-                "start": plan.start,
-                "end": plan.end,
-                "offset": plan.end - int(planner.nominal[plan.demo, index, 1]),
-                "bridge_steps": plan.bridge_steps,
-            }
-        return described
-
     def _attempt(self, env_id: int) -> Attempt:
         attempt = self._attempts[env_id]
         assert attempt is not None
         return attempt
-
-    def _read_cursors(self, env_id: int, attempt: Attempt) -> None:
-        for eef, arm in attempt.arms.items():
-            if arm.plan is not None:
-                attempt.arms[eef] = replace(arm, cursor=int(self._cursor[eef][env_id]))
 
     def _scene(self, env_id: int) -> Scene:
         prefix = "datagen_info/object_pose/"

@@ -72,9 +72,7 @@ def draw_boundaries(
     drawn = nominal.copy()
     count = len(subtasks)
     low, high = subtasks[0].first_subtask_start_offset_range
-    drawn[:, 0, 0] = np.minimum(
-        drawn[:, 0, 0] + rng.integers(low, high + 1, len(drawn)), nominal[:, 0, 1] - 1
-    )
+    drawn[:, 0, 0] = np.minimum(drawn[:, 0, 0] + rng.integers(low, high + 1, len(drawn)), nominal[:, 0, 1] - 1)
     for index, subtask in enumerate(subtasks):
         low, high = subtask.subtask_term_offset_range
         ends = nominal[:, index, 1] + rng.integers(low, high + 1, len(drawn))

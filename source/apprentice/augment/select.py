@@ -35,7 +35,7 @@ def nearest(
     failed: Sequence[int],
     rng: np.random.Generator,
 ) -> int:
-    """The demo whose segment starts nearest to where the end effector is, seen from the object; not always the very nearest.
+    """A demo whose segment starts near to where the end effector is, seen from the object.
 
     Args:
         demos: Source demos.

@@ -48,7 +48,9 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"Expected a file with source demos, found that {path} cannot be read ({error.strerror}).") from error
+        raise UserError(
+            f"Expected a file with source demos, found that {path} cannot be read ({error.strerror})."
+        ) from error
 
 
 def load_source(

@@ -39,9 +39,7 @@ def displacement(source_object: Tensor, present_object: Tensor, first: Tensor, e
     return candidates[int(turns.argmin())]
 
 
-def grasp_correction(
-    source_eef: Tensor, source_held: Tensor, present_eef: Tensor, present_held: Tensor
-) -> Tensor:
+def grasp_correction(source_eef: Tensor, source_held: Tensor, present_eef: Tensor, present_held: Tensor) -> Tensor:
     """What moves the hand so that the held object, not the hand, follows the source's path. In the hand's frame.
 
     Only the position is corrected: fingers turn what they hold, and turning the hand after it would lift edges.
@@ -50,9 +48,7 @@ def grasp_correction(
         A pose to multiply targets with from the right. Shape (4, 4).
     """
     shift = position(inverse(source_eef) @ source_held) - position(inverse(present_eef) @ present_held)
-    return make_pose(
-        shift.clamp(-GRASP_CORRECTION_M, GRASP_CORRECTION_M), torch.eye(3, dtype=source_eef.dtype)
-    )
+    return make_pose(shift.clamp(-GRASP_CORRECTION_M, GRASP_CORRECTION_M), torch.eye(3, dtype=source_eef.dtype))
 
 
 def held_object(eef: Tensor, objects: Mapping[str, Tensor], about: str | None) -> str | None:
