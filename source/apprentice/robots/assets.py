@@ -17,12 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from apprentice.errors import UserError
-
-if TYPE_CHECKING:
-    from pxr import Usd
 
 POST_PROCESSING = 1
 """Version of `_post_process`. Raise it with every change there, or users keep their old files."""
@@ -133,7 +130,7 @@ def _convert(model: UrdfModel, root: Path, urdf: Path, folder: Path) -> None:
         converter = Converter(layer_structure=False, scene=False, ros_packages=packages)
         with _quiet_usd():
             raw = converter.convert(str(urdf), str(scratch / "raw"))
-        stage = Usd.Stage.Open(raw.path)
+        stage: Any = Usd.Stage.Open(raw.path)
         _post_process(stage)
         done = scratch / "done"
         done.mkdir()
@@ -159,7 +156,7 @@ def _quiet_usd() -> Iterator[None]:
             usdex.deactivateDiagnosticsDelegate()
 
 
-def _post_process(stage: Usd.Stage) -> None:
+def _post_process(stage: Any) -> None:
     """Make a converted model spawnable by Isaac Lab on Newton and on PhysX."""
     from pxr import Sdf, UsdPhysics
 
@@ -176,18 +173,18 @@ def _post_process(stage: Usd.Stage) -> None:
         stage.RemovePrim(path)
 
 
-def _is_between_links(joint: Usd.Prim) -> bool:
+def _is_between_links(joint: Any) -> bool:
     from pxr import UsdPhysics
 
-    parents = UsdPhysics.Joint(joint).GetBody0Rel().GetTargets()
+    parents: Any = joint.GetRelationship(str(UsdPhysics.Tokens.physicsBody0)).GetTargets()
     return any(joint.GetStage().GetPrimAtPath(path).HasAPI(UsdPhysics.RigidBodyAPI) for path in parents)
 
 
-def _add_drive(joint: Usd.Prim, kind: str) -> None:
+def _add_drive(joint: Any, kind: str) -> None:
     """PhysX only drives a joint that has a drive; gains come later, from the actuator configuration."""
     from pxr import UsdPhysics
 
-    drive = UsdPhysics.DriveAPI.Apply(joint, kind)
+    drive: Any = UsdPhysics.DriveAPI.Apply(joint, kind)
     effort = joint.GetAttribute("urdf:limit:effort").Get()
     if effort:
         drive.CreateMaxForceAttr(float(effort))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from isaaclab.actuators import ActuatorBaseCfg
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import clone
@@ -31,15 +33,16 @@ def with_local_panda(stock: ArticulationCfg) -> ArticulationCfg:
         UserError: If the model cannot be converted, see `usd_path`.
     """
     robot = clone(stock)
-    robot.spawn.usd_path = str(usd_path(PANDA))
-    robot.spawn.variants = None
-    robot.spawn.fix_root_link = True
+    spawn: Any = robot.spawn
+    spawn.usd_path = str(usd_path(PANDA))
+    spawn.variants = None
+    spawn.fix_root_link = True
     # each backend reads its own fragment and ignores the other's
-    robot.spawn.rigid_props = [
+    spawn.rigid_props = [
         PhysxRigidBodyCfg(disable_gravity=True, max_depenetration_velocity=5.0),
         MujocoRigidBodyCfg(gravcomp=1.0),
     ]
-    robot.spawn.articulation_props = [
+    spawn.articulation_props = [
         PhysxArticulationCfg(
             enabled_self_collisions=False, solver_position_iteration_count=8, solver_velocity_iteration_count=0
         ),

@@ -103,7 +103,7 @@ def _nodes(cfg: Any, path: str = "", seen: set[int] | None = None) -> Iterator[t
     seen.add(id(cfg))
     if not container:
         yield path, cfg
-    items = enumerate(cfg) if isinstance(cfg, (list, tuple)) else (cfg if container else vars(cfg)).items()
+    items = enumerate(cfg) if isinstance(cfg, (list, tuple)) else (cfg if isinstance(cfg, dict) else vars(cfg)).items()
     for key, value in items:
         yield from _nodes(value, f"{path}.{key}" if path else str(key), seen)
 
@@ -181,7 +181,7 @@ def _follow_links(scene: Any) -> None:
     for robot in [cfg for cfg in vars(scene).values() if isinstance(getattr(cfg, "actuators", 0), dict)]:
         if not os.path.isfile(getattr(robot.spawn, "usd_path", "")):
             continue
-        stage = Usd.Stage.Open(robot.spawn.usd_path)  # named, or it is gone before its prims are read
+        stage: Any = Usd.Stage.Open(robot.spawn.usd_path)  # named, or it is gone before its prims are read
         root = stage.GetDefaultPrim()
         links = [str(prim.GetPath())[len(str(root.GetPath())) + 1 :] for prim in Usd.PrimRange(root)][1:]
         prefix = f"{robot.prim_path}/"

@@ -80,6 +80,7 @@ def _tuples(line: dict[str, Any]) -> dict[str, Any]:
 def _listing(task: str) -> TaskListing:
     mimic, missing = False, ()
     reasons: dict[str, str] = {}
+    env_cfg: Any = None
     for backend in LISTED_BACKENDS:
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -88,7 +89,7 @@ def _listing(task: str) -> TaskListing:
                 localise(env_cfg, backend)
                 reasons[backend] = _obstacle(env_cfg, backend)
         except UserError as error:
-            missing = tuple(missing_assets(env_cfg))
+            missing = tuple(missing_assets(env_cfg))  # none if it did not even load
             reasons = dict.fromkeys(LISTED_BACKENDS, "" if missing else str(error))
             break
         except Exception as error:  # a stock configuration that does not load must not hide all the others

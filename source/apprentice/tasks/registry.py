@@ -204,6 +204,6 @@ def _joint_names(robot: Any) -> list[str]:
     path = getattr(getattr(robot, "spawn", None), "usd_path", "")
     if not isinstance(path, str) or not os.path.isfile(path):
         return []
-    stage = Usd.Stage.Open(path)  # named, or it is gone before its prims are read
+    stage: Any = Usd.Stage.Open(path)  # named, or it is gone before its prims are read
     kinds = (UsdPhysics.RevoluteJoint, UsdPhysics.PrismaticJoint)
     return [prim.GetName() for prim in stage.Traverse() if any(prim.IsA(kind) for kind in kinds)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from isaaclab.envs import ManagerBasedRLMimicEnv
@@ -70,7 +71,7 @@ class StackMimicEnv(ManagerBasedRLMimicEnv):
 
     def get_subtask_term_signals(self, env_ids: Sequence[int] | None = None) -> dict[str, Tensor]:
         """Whether each subtask is done, as of the last observation. Shape (K,) each."""
-        signals = self.obs_buf["subtask_terms"]
+        signals: Any = self.obs_buf["subtask_terms"]
         return {name: signal if env_ids is None else signal[env_ids] for name, signal in signals.items()}
 
     @staticmethod

@@ -7,6 +7,7 @@ one are demos of the other.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from isaaclab.envs.mimic_env_cfg import MimicEnvCfg, SubTaskConfig
 from isaaclab.managers import EventTermCfg, ObservationGroupCfg, ObservationTermCfg, TerminationTermCfg
@@ -65,28 +66,32 @@ class StackFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
     def __post_init__(self):
         super().__post_init__()
         swap_assets(self)
-        self.scene.ee_frame = None  # poses are read from the hand's link
-        policy = self.observations.policy
+        scene: Any = self.scene
+        scene.ee_frame = None  # poses are read from the hand's link
+        observed: Any = self.observations
+        policy = observed.policy
         policy.object.func = observations.object_state
         policy.cube_positions.func = observations.cube_positions
         policy.cube_orientations.func = observations.cube_orientations
         policy.eef_pos.func = observations.eef_pos
         policy.eef_quat.func = observations.eef_quat
         policy.gripper_pos.func = observations.gripper_pos
-        self.observations.subtask_terms = SubtaskTermsCfg()
+        observed.subtask_terms = SubtaskTermsCfg()
         self.terminations.success = TerminationTermCfg(func=conditions.cubes_stacked)
-        self.events.randomize_cube_positions = EventTermCfg(
+        resets: Any = self.events
+        resets.randomize_cube_positions = EventTermCfg(
             func=events.reset_cubes, mode="reset", params={"pose_range": {}, "min_separation": 0.1}
         )
         self.apply_variant(self.variant)
         self.subtask_configs = {"franka": _subtask_configs()}
-        self.datagen_config.name = "Apprentice-Stack-Franka"
-        self.datagen_config.generation_guarantee = True
-        self.datagen_config.generation_keep_failed = False
-        self.datagen_config.generation_select_src_per_subtask = True
-        self.datagen_config.generation_transform_first_robot_pose = False
-        self.datagen_config.generation_interpolate_from_last_target_pose = True
-        self.datagen_config.generation_relative = True
+        mimic: Any = self.datagen_config
+        mimic.name = "Apprentice-Stack-Franka"
+        mimic.generation_guarantee = True
+        mimic.generation_keep_failed = False
+        mimic.generation_select_src_per_subtask = True
+        mimic.generation_transform_first_robot_pose = False
+        mimic.generation_interpolate_from_last_target_pose = True
+        mimic.generation_relative = True
 
     def apply_variant(self, name: str) -> None:
         """Draw resets from the ranges of variant `name`.
@@ -98,7 +103,8 @@ class StackFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
             raise UserError(f"Expected one of the variants {', '.join(VARIANTS)}, found '{name}'.")
         self.variant = name
         height = {"z": (CUBE_REST_HEIGHT_M, CUBE_REST_HEIGHT_M)}
-        self.events.randomize_cube_positions.params["pose_range"] = {**VARIANTS[name], **height}
+        resets: Any = self.events
+        resets.randomize_cube_positions.params["pose_range"] = {**VARIANTS[name], **height}
 
 
 def _subtask_configs() -> list[SubTaskConfig]:
@@ -106,7 +112,7 @@ def _subtask_configs() -> list[SubTaskConfig]:
     return [
         SubTaskConfig(
             object_ref=name,
-            subtask_term_signal=signal,
+            subtask_term_signal=signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
             subtask_term_offset_range=(10, 20) if signal else (0, 0),
             selection_strategy="nearest_neighbor_object",
             selection_strategy_kwargs={"nn_k": 3},
