@@ -15,7 +15,7 @@ from apprentice.progress import Progress, silent
 if TYPE_CHECKING:
     from apprentice.evaluate.results import Evaluation
 
-VIDEO_EVERY = 2
+VIDEO_EVERY = 4
 """Control steps from one frame of a video to the next."""
 
 
@@ -69,7 +69,7 @@ def evaluate_checkpoint(
     ) as session:
         result = evaluate(policy, session, cfg, checkpoint=checkpoint, output=output, progress=progress)
         if cfg.videos:
-            with contextlib.closing(StateRenderer(session, shadows=True)) as renderer:
+            with contextlib.closing(StateRenderer(session)) as renderer:
                 render_videos(
                     output,
                     lambda state: renderer.render(state)[FRONT.name],

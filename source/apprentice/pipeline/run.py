@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -24,6 +25,11 @@ class Stage:
     """Name of the command."""
     arguments: tuple[str, ...]
     """What follows it."""
+
+    @property
+    def command(self) -> str:
+        """What a person would type."""
+        return shlex.join(["apprentice", self.name, *self.arguments])
 
 
 def stages(cfg: PipelineCfg, output: Path) -> Iterator[Stage]:
@@ -77,9 +83,8 @@ def run_pipeline(cfg: PipelineCfg, output: Path | None, *, new: bool, say: Calla
     steps = list(stages(cfg, output))
     timings = _read_json(output / "stages.json")
     for number, stage in enumerate(steps, 1):
-        done = " (done before)" if stage.name in timings else ""
-        say(f"[{number}/{len(steps)}] apprentice {stage.name} {' '.join(stage.arguments)}{done}")
-        if done:
+        say(f"[{number}/{len(steps)}] {stage.command}{' (done before)' if stage.name in timings else ''}")
+        if stage.name in timings:
             continue
         start = time.monotonic()
         code = subprocess.call([sys.executable, "-m", "apprentice", stage.name, *stage.arguments])
@@ -89,7 +94,7 @@ def run_pipeline(cfg: PipelineCfg, output: Path | None, *, new: bool, say: Calla
             raise UserError(f"The {stage.name} stage failed (see above); the same command goes on from there.")
         timings[stage.name] = time.monotonic() - start
         _write_json(output / "stages.json", timings)
-    summary = write_summary(cfg, output, timings)
+    summary = write_summary(cfg, output, timings, {stage.name: stage.command for stage in steps})
     from apprentice.report import build_report
 
     page = build_report(output)
@@ -120,7 +125,7 @@ def _folder(output: Path, cfg: PipelineCfg, *, new: bool) -> Path:
     elif (found := _read_json(path)) != wanted:
         differing = ", ".join(key for key in wanted if found.get(key) != wanted[key])
         raise UserError(
-            f"Expected to resume the run in {output}, found that it was started with another configuration ({differing}): "
+            f"Expected to resume the run in {output}, found that its configuration was another one ({differing}): "
             "give --new to start one beside it, or another --output."
         )
     return output
