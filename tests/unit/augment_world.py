@@ -1,7 +1,7 @@
 """A toy task: a hand pushes a button, then rests on a pad. A whole simulation in a few lines of torch.
 
-The hand goes where its action says and presses the button by being near it. Slippery buttons are missed from one side, so
-that a subtask can fail and a snapshot is worth going back to.
+The hand goes where its action says and presses the button by being near it. Slippery buttons are missed from one side,
+so that a subtask can fail and a snapshot is worth going back to.
 """
 
 from __future__ import annotations
@@ -57,9 +57,23 @@ class PushWorld:
                 (position(targets["hand"]) - self.hand, grippers["hand"]), 1
             ),
             action_to_target_eef_pose=lambda actions: {"hand": at(self.hand + actions[:, :3])},
-            cfg=SimpleNamespace(datagen_config=SimpleNamespace(generation_select_src_per_subtask=True)),
+            cfg=SimpleNamespace(
+                datagen_config=SimpleNamespace(generation_select_src_per_subtask=True),
+                decimation=1,
+                sim=SimpleNamespace(physics="toy"),
+            ),
+            physics_dt=0.05,
+            action_manager=SimpleNamespace(
+                active_terms=["hand"], get_term=lambda name: SimpleNamespace(processed_actions=self.hand)
+            ),
         )
-        self.task_info = SimpleNamespace(eef_names=("hand",), symmetry={"button": 1, "pad": 1}, mimic=True)
+        self.task_info = SimpleNamespace(
+            eef_names=("hand",),
+            objects=("button", "pad"),
+            symmetry={"button": 1, "pad": 1},
+            subtasks={"hand": (("button", "press"), ("pad", None))},
+            mimic=True,
+        )
         self.hand, self.button, self.pad = (torch.zeros(num_envs, 3) for _ in range(3))
         self.slippery = torch.zeros(num_envs)
         self.pressed = torch.zeros(num_envs)
@@ -95,6 +109,9 @@ class PushWorld:
             "datagen_info/object_pose/button": at(self.button.clone()),
             "datagen_info/object_pose/pad": at(self.pad.clone()),
         }
+
+    def eef_poses(self):
+        return {"hand": at(self.hand.clone())}
 
     def object_poses(self):
         return {"button": at(self.button), "pad": at(self.pad)}

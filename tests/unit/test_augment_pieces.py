@@ -1,4 +1,4 @@
-"""Laws of cutting, fitting, bridging, disturbing and recording segments."""
+"""Laws of cutting, choosing, fitting, bridging and disturbing segments."""
 
 import math
 from dataclasses import replace
@@ -14,7 +14,6 @@ from hypothesis.extra.numpy import arrays
 from apprentice.augment import bridge, noise
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg
 from apprentice.augment.plan import Scene
-from apprentice.augment.recording import Recorder
 from apprentice.augment.segment import draw_boundaries, nominal_boundaries
 from apprentice.augment.select import nearest
 from apprentice.augment.source import SourceDemo
@@ -230,22 +229,6 @@ def test_a_plan_bridges_from_the_hand_and_then_plays_the_segment(tmp_path):
     here = plan.targets[plan.bridge_steps :, :3, 3].double() - torch.tensor([0.3, 0.2, 0.0], dtype=torch.float64)
     torch.testing.assert_close(here, there, atol=1e-6, rtol=0)
     assert plan.needs_signal_at_end
-
-
-def test_going_back_to_a_row_forgets_what_came_after_it():
-    recorder = Recorder(2, 10)
-    everyone = torch.ones(2, dtype=torch.bool)
-    for step in range(6):
-        values = {"a/pose": torch.full((2, 4, 4), float(step)), "flag": torch.tensor([step > 2, False])}
-        recorder.write(torch.tensor([step, step]), everyone, values)
-    for step in (3, 4):  # the first environment goes back to row 3, the second stands still
-        values = {"a/pose": torch.full((2, 4, 4), 10.0 + step), "flag": torch.tensor([False, True])}
-        recorder.write(torch.tensor([step, 6]), torch.tensor([True, False]), values)
-    first, second = recorder.read(0, 5), recorder.read(1, 6)
-    assert first["a/pose"][:, 0, 0].tolist() == [0, 1, 2, 13, 14]
-    assert second["a/pose"][:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
-    assert first["flag"].dtype == bool and not first["flag"].any()
-    assert not second["flag"].any()
 
 
 def test_impossible_options_are_refused():

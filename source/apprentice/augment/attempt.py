@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from apprentice.demos import Tree
-
 from .plan import Plan, Planner
 from .segment import Boundaries
 
@@ -46,8 +44,6 @@ class Attempt:
     """Its number; the initial state is that of the run's seed plus this."""
     rng: np.random.Generator
     """Draws everything that is random in this attempt."""
-    initial_state: Tree
-    """Scene state after the reset. Shapes (1, ...)."""
     initial_objects: dict[str, list[float]]
     """x, y (m) and yaw (rad) of each object after the reset, environment frame."""
     arms: dict[str, ArmState]

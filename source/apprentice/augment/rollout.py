@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from apprentice.demos import Tree
-from apprentice.tasks.eef_maps import action_to_target, target_to_action
+from apprentice.tasks.eef_maps import target_to_action
+from apprentice.tasks.episode import EpisodeBuffer, rows_after_step, rows_before_step
 
 from .attempt import ArmState, Attempt, Mark, Outcome, describe_subtasks
 from .batch import PlanBatch
 from .cfg import AugmentCfg
 from .plan import Plan, Planner, Scene
-from .recording import Recorder, rows_of
 from .retry import go_back, note_failure
 
 FINAL = "final"
@@ -61,7 +61,6 @@ class Rollout:
         )
         self._attempts: list[Attempt | None] = [None] * n
         self._active = torch.zeros(n, dtype=torch.bool)
-        self._step = torch.zeros(n, dtype=torch.long)
         self._simulated = torch.zeros(n, dtype=torch.long)
         self._streak = torch.zeros(n, dtype=torch.long)
         self._waited = torch.zeros(n, dtype=torch.long)
@@ -75,7 +74,7 @@ class Rollout:
             int(planner.nominal[:, -1, 1].max()) + _ROOM_PER_BRIDGE * len(planner.subtasks)
             for planner in planners.values()
         )
-        self._recorder = Recorder(n, self._max_steps)
+        self._episodes = EpisodeBuffer(n)
         self._obs: dict[str, Tensor] = session.observe()
 
     def run(self, next_attempt: Callable[[], int | None]) -> Iterator[Finished]:
@@ -107,15 +106,14 @@ class Rollout:
             return
         env_ids = list(beginning)
         self._obs = self._session.reset(env_ids, [self._cfg.seed + number for number in beginning.values()])
-        for counter in (self._step, self._simulated, self._streak, self._waited, self._any):
+        for counter in (self._simulated, self._streak, self._waited, self._any):
             counter[env_ids] = 0
         self._active[env_ids] = True
-        state = self._session.state()
+        self._episodes.begin(env_ids, self._session.state())
         for env_id, number in beginning.items():
             self._attempts[env_id] = Attempt(
                 number=number,
                 rng=np.random.default_rng([self._cfg.seed, number]),
-                initial_state={f"initial_state/{key}": value for key, value in rows_of(state, env_id).items()},
                 initial_objects={name: _x_y_yaw(pose) for name, pose in self._scene(env_id).objects.items()},
                 arms={eef: ArmState(0, None, 0) for eef in self._planners},
             )
@@ -130,7 +128,7 @@ class Rollout:
             attempt = self._attempt(env_id)
             for name, arm in attempt.arms.items():
                 attempt.arms[name] = replace(arm, cursor=int(self._batches[name].cursor[env_id]))
-            mark = Mark(snapshot.select(torch.tensor([place])), int(self._step[env_id]), dict(attempt.arms))
+            mark = Mark(snapshot.select(torch.tensor([place])), int(self._episodes.lengths[env_id]), dict(attempt.arms))
             for name in names:
                 key = (name, attempt.arms[name].subtask)
                 attempt.marks[key] = mark
@@ -175,17 +173,11 @@ class Rollout:
         current = {eef: batch.current() for eef, batch in self._batches.items()}
         actions = target_to_action(env, {k: v[0] for k, v in current.items()}, {k: v[1] for k, v in current.items()})
         actions = torch.where(self._active[:, None], actions.to(torch.float32), self._session.neutral_actions())
-        row = {"actions": actions}
-        row |= {f"obs/{key}": value for key, value in self._obs.items()}
-        row |= {f"obs/datagen_info/target_eef_pose/{k}": v for k, v in action_to_target(env, actions).items()}
-        signals = self._session.subtask_signals()
-        row |= {f"obs/datagen_info/subtask_term_signals/{k}": v for k, v in signals.items()}
-        row = {key: value.clone() for key, value in row.items()}  # the environment may reuse them when it steps
+        # copied, because the environment may reuse its buffers when it steps
+        before = {key: value.clone() for key, value in rows_before_step(self._session, actions).items()}
         self._obs = self._session.step(actions, None if bool(self._active.all()) else self._active)
-        row |= {f"states/{key}": value for key, value in self._session.state().items()}
-        self._recorder.write(self._step, self._active, row)
+        self._episodes.add(before | rows_after_step(self._session), self._active)
         moved = self._active.long()
-        self._step += moved
         self._simulated += moved
         for batch in self._batches.values():
             batch.cursor += moved
@@ -203,7 +195,7 @@ class Rollout:
         played_out = in_last & torch.stack([batch.over for batch in batches]).all(0)
         self._waited = torch.where(played_out, self._waited + 1, 0)
         held = in_last & (self._streak >= self._cfg.held_steps)
-        too_long = self._active & (self._step >= self._max_steps) & ~held
+        too_long = self._active & (self._episodes.lengths >= self._max_steps) & ~held
         too_late = (self._waited > self._cfg.wait_steps) & ~held & ~too_long
         for env_id in held.nonzero().flatten().tolist():
             yield self._finish(env_id, None)
@@ -254,7 +246,7 @@ class Rollout:
             subtasks = self._planners[eef].subtasks
             return FINAL if key[1] == len(subtasks) - 1 else subtasks[key[1]].subtask_term_signal
         self._obs = self._session.restore(mark.snapshot, [env_id])
-        self._step[env_id] = mark.step
+        self._episodes.cut(env_id, mark.step)
         self._streak[env_id] = self._waited[env_id] = 0
         for name, arm in attempt.arms.items():
             if arm.plan is not None:
@@ -262,14 +254,14 @@ class Rollout:
         return None
 
     def _finish(self, env_id: int, cause: str | None) -> Finished:
-        attempt, steps = self._attempt(env_id), int(self._step[env_id])
-        data = self._recorder.read(env_id, steps)
+        attempt = self._attempt(env_id)
+        data = self._episodes.read(env_id)
         actions = data.pop("actions")
         outcome = Outcome(
             number=attempt.number,
             success=cause is None,
             success_any_step=bool(self._any[env_id]),
-            length=steps,
+            length=len(actions),
             env_steps=int(self._simulated[env_id]),
             cause=cause,
             step_backs=attempt.step_backs,
@@ -278,7 +270,7 @@ class Rollout:
         )
         self._attempts[env_id] = None
         self._active[env_id] = False
-        return Finished(outcome, actions, attempt.initial_state | data)
+        return Finished(outcome, actions, data)
 
     def _attempt(self, env_id: int) -> Attempt:
         attempt = self._attempts[env_id]

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs, versions
+from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
+from apprentice.tasks.episode import file_meta
+from apprentice.tasks.fingerprint import physics_fingerprint
 
 from .attempt import Outcome
 from .cfg import AugmentCfg
@@ -62,6 +64,7 @@ class Run:
         self._waiting: dict[int, Finished] = {}
         """Attempts that ended before one with a lower number did."""
         self._handed_out = 0
+        self._fingerprint = physics_fingerprint(session)
 
     def generate(self) -> AugmentResult:
         """Generate until the file holds as many demos as wanted.
@@ -69,22 +72,7 @@ class Run:
         Raises:
             UserError: If no attempt succeeds, or the file and its journal do not match.
         """
-        info = self._session.task_info
-        meta = {
-            "task": self._session.task,
-            "variant": self._session.variant,
-            "backend": self._session.backend,
-            "control_hz": self._session.control_hz,
-            "eef_names": list(info.eef_names),
-            "objects": list(self._session.object_poses()),
-            "symmetry": dict(info.symmetry),
-            "subtasks": {
-                eef: [{"object": part.object_ref, "signal": part.subtask_term_signal} for part in planner.subtasks]
-                for eef, planner in self._planners.items()
-            },
-            "versions": dict(versions()),
-            "augment": self._identity,
-        }
+        meta = file_meta(self._session) | {"augment": self._identity}
         with (
             DemoWriter(self._output, task=self._session.task, meta=meta, resume=True) as writer,
             Journal(self._output) as journal,
@@ -137,6 +125,8 @@ class Run:
             operator="generated",
             device="augment",
             seed=self._cfg.seed + outcome.number,
+            control_hz=self._session.control_hz,
+            physics_fingerprint=self._fingerprint,
             source_file=self._source.name,
             source_sha256=self._identity["source_sha256"],
             attempt=asdict(outcome),
