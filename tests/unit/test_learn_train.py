@@ -174,6 +174,13 @@ def test_validation_does_not_change_what_is_learned(file: Path, small: Path, str
         assert torch.equal(weights(tmp_path / "run")[name], value), name
 
 
+def test_few_demos_make_a_smaller_batch_and_a_notice(small: Path, tmp_path: Path):
+    few = write_demos(tmp_path / "few.hdf5", count=1, length=20)
+    result = train(few, tmp_path / "run", small_cfg(small, steps=5))
+    assert result.demos == 1 and result.valid_loss is None
+    assert any("20 windows, fewer than a batch of 64" in notice for notice in result.notices)
+
+
 def test_held_out_demos_are_never_trained_on(file: Path):
     from apprentice.demos import DemoFile
     from apprentice.learn.dataset import open_source

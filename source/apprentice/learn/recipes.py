@@ -116,17 +116,15 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
         UserError: If the demos lack a key that the config names.
     """
     available = source.obs_keys()
-    wanted = [key for keys in config.observation.modalities.obs.values() for key in keys]
-    default = not cfg.config and cfg.algo != "chunked_bc"
     with config.values_unlocked():
         if config.algo_name == "chunked_bc":
             chosen = _chunked_features(config, source, cfg, available)
             config.algo.features.update(chosen.to_dict())
             config.observation.modalities.obs.low_dim = list(chosen.obs_keys)
-        elif default:
+        elif not cfg.config:
             preferred = [key for key in _ISAAC_LAB_KEYS if key in available]
             plain = [key for key in available if "/" not in key and key not in _LAST_ACTION]
-            config.observation.modalities.obs.low_dim = preferred if len(preferred) == 4 else plain
+            config.observation.modalities.obs.low_dim = preferred if len(preferred) == len(_ISAAC_LAB_KEYS) else plain
     wanted = [key for keys in config.observation.modalities.obs.values() for key in keys]
     missing = [key for key in wanted if key not in available]
     if missing or not wanted:
@@ -138,15 +136,12 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
 
 def data_keys(config: Any, source: Source) -> list[str]:
     """Keys of the demo file that training reads."""
-    from apprentice.learn.features import EEF_POSE
-
     keys = ["obs/" + key for keys in config.observation.modalities.obs.values() for key in keys]
-    keys += [key for key in config.train.dataset_keys if key in source.keys and key not in keys]
+    keys += [key for key in config.train.dataset_keys if key in source.keys]
     if config.algo_name == "chunked_bc":
         # only to recognise what the actions mean
         targets = [_target_key(name) for name in config.algo.features.eefs]
         keys += [key for key in targets if key in source.keys]
-        assert all("obs/" + EEF_POSE + name in keys for name in config.algo.features.eefs)
     return keys
 
 
