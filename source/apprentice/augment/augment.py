@@ -44,7 +44,8 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
         stats = json.loads(stats_path(output).read_text())
         if stats.get("successes") == found:
             progress.update(found, cfg.demos, "finished before")
-            return AugmentResult(output=output, stats=stats)
+            outcomes = [line.outcome for line in read_journal(output)]
+            return AugmentResult(output=output, stats=stats, outcomes=outcomes)
     from apprentice.tasks.session import open_session
 
     task = cfg.task or _infer(source)

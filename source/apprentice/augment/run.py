@@ -27,6 +27,8 @@ class AugmentResult:
     """The demo file."""
     stats: dict[str, Any]
     """As in FILE.stats.json."""
+    outcomes: list[Outcome]
+    """All attempts, in the order of their numbers."""
 
 
 class Run:
@@ -89,7 +91,7 @@ class Run:
                     break
             stats = self._stats(journal)
         write_stats(self._output, stats)
-        return AugmentResult(output=self._output, stats=stats)
+        return AugmentResult(output=self._output, stats=stats, outcomes=[line.outcome for line in journal.lines])
 
     def _next(self, journal: Journal) -> int | None:
         """The number of the next attempt, if enough of those under way may fail that it is needed."""
