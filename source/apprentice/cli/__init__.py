@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _run(name: str, arguments: list[str]) -> None:
+    # threads that spin while they wait slow each other down many times over on a busy machine; read when torch loads
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import tyro
 
     module = importlib.import_module(f"apprentice.cli.{name}")
