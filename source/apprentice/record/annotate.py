@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,8 +51,10 @@ class AnnotateResult:
         return text + "."
 
 
-def annotate(path: Path, cfg: AnnotateCfg, progress: Progress = silent, *, steps: Steps | None = None) -> AnnotateResult:
-    """Annotate the demos of a file that are not, or whose steps are given by hand. What was there before is kept beside.
+def annotate(
+    path: Path, cfg: AnnotateCfg, progress: Progress = silent, *, steps: Steps | None = None
+) -> AnnotateResult:
+    """Annotate demos that are not yet, or whose steps are given by hand. What was there before is kept beside.
 
     Args:
         path: The demo file.
@@ -101,7 +104,12 @@ def annotate_in(
 
 
 def _write(
-    path: Path, cfg: AnnotateCfg, annotations: dict[str, Tree], steps: Steps, info: TaskInfo, failed: list[str] | None = None
+    path: Path,
+    cfg: AnnotateCfg,
+    annotations: dict[str, Tree],
+    steps: Steps,
+    info: TaskInfo,
+    failed: list[str] | None = None,
 ) -> AnnotateResult:
     with DemoFile(path) as file:
         lengths = {name: file.length(name) for name in file.names}
@@ -127,8 +135,8 @@ def _write(
 def _require_mimic(info: TaskInfo) -> None:
     if not info.mimic:
         raise UserError(
-            f"Expected a task with Isaac Lab's Mimic interface, found {info.id}, which has none: name one with --task, such "
-            "as the task's -Mimic- version."
+            f"Expected a task with Isaac Lab's Mimic interface, found {info.id}, which has none: name one with --task, "
+            "such as its -Mimic- version."
         )
 
 
@@ -169,11 +177,14 @@ def _check_steps(file: DemoFile, steps: Steps, signals: list[str]) -> None:
         for signal, step in marked.items():
             place = f"{file.path}, {name}, {signal}"
             if signal not in signals:
-                raise UserError(f"{place}: expected one of the task's signals {', '.join(signals)}, found no such signal.")
+                raise UserError(
+                    f"{place}: expected one of the task's signals {', '.join(signals)}, found no such signal."
+                )
             if not isinstance(step, int) or isinstance(step, bool) or not 0 < step < length:
                 raise UserError(f"{place}: expected a step from 1 to {length - 1}, found {step!r}.")
         order = [marked[signal] for signal in signals if signal in marked]
-        if any(later <= earlier for earlier, later in zip(order, order[1:], strict=False)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(order)):
             raise UserError(
-                f"{file.path}, {name}: expected later steps for later subtasks ({', '.join(signals)}), found {dict(marked)}."
+                f"{file.path}, {name}: expected later steps for later subtasks ({', '.join(signals)}), found "
+                f"{dict(marked)}."
             )

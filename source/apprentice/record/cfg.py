@@ -37,9 +37,8 @@ class RecordCfg:
     """Processor threads."""
 
     def __post_init__(self) -> None:
-        _require_at_least(
-            self, {"demos": 1, "seed": 0, "max_steps": 1, "held_steps": 1, "max_discarded": 1, "num_envs": 1, "threads": 1}
-        )
+        positive = ("demos", "max_steps", "held_steps", "max_discarded", "num_envs", "threads")
+        _require_at_least(self, dict.fromkeys(positive, 1) | {"seed": 0})
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -52,7 +51,7 @@ class AnnotateCfg:
     """What is played back: the recorded states, or the actions from the initial state. "auto" takes states where every
     demo has them."""
     steps: Path | None = None
-    """JSON file with steps marked by hand, {"demo_0": {"grasp_1": 80, ...}, ...}; these signals are taken from there."""
+    """JSON file with steps marked by hand, {"demo_0": {"grasp_1": 80, ...}, ...}; these signals come from there."""
     num_envs: int = 16
     """Most demos played back side by side."""
     backend: Backend = "native"
@@ -72,7 +71,7 @@ class ReplayCfg:
     """Difficulty variant, if the demos do not tell. It does not change what a replay does, as their initial states are
     written down."""
     held_steps: int = 10
-    """Control steps in a row for which success must hold. As many are added, holding still, where a demo ends sooner."""
+    """Control steps in a row for which success must hold. Up to as many are added, holding still, if need be."""
     tolerance_m: float = 0.01
     """Distance of an object from where it was recorded at which a replay counts as diverged, where the recording is not
     one of this backend and versions."""

@@ -86,9 +86,7 @@ class EpisodeLoop:
         self._pace = pace
         self._countdown = round(countdown_s * session.control_hz)
         self._dt = 1.0 / session.control_hz
-        self._retarget = Retarget(
-            retarget or RetargetCfg(), num_envs=session.num_envs, control_hz=session.control_hz
-        )
+        self._retarget = Retarget(retarget or RetargetCfg(), num_envs=session.num_envs, control_hz=session.control_hz)
         self._buffer = EpisodeBuffer(session.num_envs)
         self._slots: dict[int, _Slot] = {}
         self.stopping = False

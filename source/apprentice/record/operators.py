@@ -22,8 +22,6 @@ def scripted_operators(session: Session) -> Operators:
     oracle = find_oracle(session.task_info)
 
     def operator(seed: int) -> Source:
-        return ScriptedOperator(
-            oracle, control_hz=session.control_hz, seed=seed, symmetry=session.task_info.symmetry
-        )
+        return ScriptedOperator(oracle, control_hz=session.control_hz, seed=seed, symmetry=session.task_info.symmetry)
 
     return operator

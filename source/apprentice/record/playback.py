@@ -43,13 +43,14 @@ class _Slot:
 class Playback:
     """Plays demos in the environments of a session."""
 
-    def __init__(self, session: Session, *, before: Rows | None = None, after: Rows | None = None, hold: int = 0) -> None:
+    def __init__(
+        self, session: Session, *, before: Rows | None = None, after: Rows | None = None, hold: int = 0
+    ) -> None:
         """Args:
         session: The task.
         before: What to note before each step.
         after: What to note after each step; not called when states are played.
-        hold: Success is awaited for this many control steps, standing still after the last action as long as that takes,
-            but not longer.
+        hold: Control steps for which success must have held. Up to as many are added, holding still, to wait for it.
         """
         self._session, self._before, self._after, self._hold = session, before, after, hold
         self._buffer = EpisodeBuffer(session.num_envs)
@@ -94,9 +95,7 @@ class Playback:
         playing = {i: slot for i, slot in self._slots.items() if 0 < slot.step < slot.demo.length}
         if playing:
             # the state before an action is the one after the action before
-            self._write(
-                list(playing), [_rows(slot.demo.data, "states/", slot.step - 1) for slot in playing.values()]
-            )
+            self._write(list(playing), [_rows(slot.demo.data, "states/", slot.step - 1) for slot in playing.values()])
         self._note(self._before, self._actions())
         self._count(self._session.success())
 
@@ -156,9 +155,9 @@ def task_for(file: DemoFile, task: str | None) -> str:
     info = task_info(task)
     if info.action_dim not in (None, structure.action_dim) or (info.mimic and not fits(structure, info)):
         raise UserError(
-            f"{file.path}: expected demos of {task} (objects {', '.join(info.objects)}; {info.action_dim} actions), found "
-            f"objects {', '.join(sorted(structure.objects)) or 'none'} and {structure.action_dim} actions; name the task "
-            "that they were recorded in."
+            f"{file.path}: expected demos of {task} (objects {', '.join(info.objects)}; {info.action_dim} actions), "
+            f"found objects {', '.join(sorted(structure.objects)) or 'none'} and {structure.action_dim} actions; name "
+            "the task that they were recorded in."
         )
     return task
 
@@ -191,8 +190,8 @@ def require_playable(file: DemoFile, session: Session, keys: Sequence[str]) -> N
             if found is None or found.shape[1:] != shape:
                 what = "none" if found is None else f"shape {found.shape[1:]}"
                 raise UserError(
-                    f"{file.path}, {name}, initial_state/{key}: expected shape {shape} as in {session.task}, found {what}; "
-                    "name the task that it was recorded in."
+                    f"{file.path}, {name}, initial_state/{key}: expected shape {shape} as in {session.task}, found "
+                    f"{what}; name the task that it was recorded in."
                 )
 
 
@@ -205,5 +204,3 @@ def _rows(tree: Tree, prefix: str, row: int) -> dict[str, Tensor]:
 def batch_size(file: DemoFile, at_most: int) -> int:
     """Environments for playing a file."""
     return max(1, min(at_most, len(file)))
-
-

@@ -88,7 +88,9 @@ def record_session(
             usable = _is_finite(ended)
             if ended.saved and usable:
                 steps += len(ended.tree["actions"])
-                writer.append(_demo(session, ended, cfg, fingerprint))
+                # a person may save what the task does not call a success; it is no demo to imitate
+                succeeded = ended.success or session.task_info.success is None
+                writer.append(_demo(session, ended, cfg, fingerprint), "data" if succeeded else FAILED)
             else:
                 discarded += 1
                 if cfg.keep_failed and usable:
@@ -96,8 +98,8 @@ def record_session(
             progress.update(writer.num_demos, cfg.demos, f"{discarded} discarded" if discarded else "")
             if discarded >= cfg.max_discarded:
                 raise UserError(
-                    f"Expected {cfg.demos} demos of {session.task}, found {writer.num_demos} after {discarded} discarded "
-                    "episodes: give them more --max-steps, or an easier --variant."
+                    f"Expected {cfg.demos} demos of {session.task}, found {writer.num_demos} after {discarded} "
+                    "discarded episodes: give them more --max-steps, or an easier --variant."
                 )
         return RecordResult(
             path=output, demos=writer.num_demos, saved=writer.num_demos - before, discarded=discarded, steps=steps
@@ -123,8 +125,10 @@ def _demo(session: Session, ended: Ended, cfg: RecordCfg, fingerprint: str) -> D
 
 def _is_finite(ended: Ended) -> bool:
     """Whether there are steps, and no simulation that blew up."""
-    return "actions" in ended.tree and len(ended.tree["actions"]) > 0 and all(
-        bool(np.isfinite(value).all()) for value in ended.tree.values() if value.dtype.kind == "f"
+    return (
+        "actions" in ended.tree
+        and len(ended.tree["actions"]) > 0
+        and all(bool(np.isfinite(value).all()) for value in ended.tree.values() if value.dtype.kind == "f")
     )
 
 
@@ -148,8 +152,8 @@ def _demos_so_far(output: Path, task: str, cfg: RecordCfg) -> int:
         for key, value in expected.items():
             if found.get(key) != value:
                 raise UserError(
-                    f"{output}: expected a recording of {key} {value} to add to, found {found.get(key) or 'another file'}; "
-                    "choose another output."
+                    f"{output}: expected a recording of {key} {value} to add to, found "
+                    f"{found.get(key) or 'another file'}; choose another output."
                 )
         if "augment" in found:
             raise UserError(f"{output}: expected a recording to add to, found generated demos; choose another output.")

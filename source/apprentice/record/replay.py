@@ -1,4 +1,4 @@
-"""Plays demos back open-loop, says how far that leads from what was recorded, and certifies those that come out the same."""
+"""Plays demos back open-loop, says how far that leads from the recording, and certifies what came out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns steps of many environments into demos: what is written down at each step, and where it waits until it is saved."""
+"""Turns steps of many environments into demos: what is written down at each step, and where it waits to be saved."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def annotation_rows(session: Session, actions: Tensor) -> dict[str, Tensor]:
 
 
 def rows_after_step(session: Session) -> dict[str, Tensor]:
-    """What a demo holds of the moment after an action: the scene's state, and what became of the action. Shapes (N, ...)."""
+    """What a demo holds of the moment after an action: the scene's state, and the action as applied. (N, ...)."""
     manager = session.env.action_manager
     processed = torch.cat([manager.get_term(name).processed_actions for name in manager.active_terms], 1)
     return {"processed_actions": processed} | {f"states/{key}": value for key, value in session.state().items()}

@@ -10,7 +10,7 @@ from .session import Session
 
 
 def physics_fingerprint(session: Session) -> str:
-    """A short hash of what decides how an episode evolves: time steps, solver settings and, on `native`, the whole model."""
+    """A short hash of what decides how an episode evolves: time steps, solver and, on `native`, the whole model."""
     env = session.env
     digest = hashlib.sha256(repr((session.backend, env.physics_dt, env.cfg.decimation)).encode())
     digest.update(repr(env.cfg.sim.physics).encode())

@@ -25,7 +25,7 @@ class Waypoint:
     careful: bool = False
     """Whether to go slowly and arrive exactly; otherwise passing near is enough."""
     brings: str | None = None
-    """Object in the gripper that has to arrive, rather than the hand; if it is lost on the way, the stage starts again."""
+    """Object in the gripper that has to arrive, rather than the hand; if it is lost, the stage starts again."""
 
 
 @dataclass(kw_only=True, frozen=True)

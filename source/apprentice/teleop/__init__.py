@@ -1,1 +1,1 @@
-"""From what an operator does to what the robot is told: sources of frames, clutch, checks, and retargeting to actions."""
+"""From what an operator does to what the robot is told: sources of frames, checks, clutch, and retargeting."""

@@ -23,7 +23,7 @@ class RetargetCfg:
     """How far ahead of the wanted motion the arm is commanded: the time that Isaac Lab's Franka lags behind a moving
     target. Without it the arm trails, and runs on after the hand has stopped."""
     leash_m: float = 0.12
-    """Farthest that a target gets away from the end effector, so that a blocked arm does not jump when it comes free."""
+    """Farthest that a target gets away from the end effector, so that a blocked arm does not jump when freed."""
     leash_rad: float = 0.6
     """The same for rotation."""
     clutch: ClutchCfg = field(default_factory=ClutchCfg)
@@ -33,7 +33,7 @@ class RetargetCfg:
 class Retarget:
     """Keeps a target pose per environment and end effector, and moves it as the frames say.
 
-    Poses are in the environment's frame, whose axes are the robot base's. Without a usable frame the targets stand still.
+    Poses are in the environment's frame, whose axes are the robot base's. Without a usable frame targets stand still.
     """
 
     def __init__(self, cfg: RetargetCfg, *, num_envs: int, control_hz: float) -> None:
@@ -105,9 +105,7 @@ class Retarget:
 
     def _limited(self, twist: Tensor) -> Tensor:
         linear, angular = twist.split(3, -1)
-        return torch.cat(
-            (_shortened(linear, self._cfg.speed_m_s), _shortened(angular, self._cfg.turn_speed_rad_s)), -1
-        )
+        return torch.cat((_shortened(linear, self._cfg.speed_m_s), _shortened(angular, self._cfg.turn_speed_rad_s)), -1)
 
     def _leashed(self, target: Tensor, current: Tensor) -> Tensor:
         off = _shortened(poses.position(target) - poses.position(current), self._cfg.leash_m)

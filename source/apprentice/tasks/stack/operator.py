@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..oracle import Oracle, pick_and_place
-from ..registry import TaskInfo
+from apprentice.tasks.oracle import Oracle, pick_and_place
+from apprentice.tasks.registry import TaskInfo
 
 CUBE_SIZE_M = 0.0406
 """Edge of Isaac Lab's blocks."""
@@ -18,7 +18,11 @@ def oracle(info: TaskInfo) -> Oracle | None:
     (eef,) = info.eef_names
     subtasks = info.subtasks[eef]
     grasps, places = subtasks[::2], subtasks[1::2]
-    if not subtasks or len(grasps) != len(places) or not all((signal or "").startswith("grasp") for _, signal in grasps):
+    if (
+        not subtasks
+        or len(grasps) != len(places)
+        or not all((signal or "").startswith("grasp") for _, signal in grasps)
+    ):
         return None
     pairs = [(moved, onto) for (moved, _), (onto, _) in zip(grasps, places, strict=True)]
     stages = [pick_and_place(moved, onto, height_m=CUBE_SIZE_M) for moved, onto in pairs if moved and onto]

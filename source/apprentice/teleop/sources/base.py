@@ -1,4 +1,4 @@
-"""What every source of frames offers, and the two ways to be one: in a thread of its own, or in step with the simulator."""
+"""What every source of frames offers, and the two ways to be one: in a thread, or in step with the simulator."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ class ThreadedSource(ABC):
     def read(self) -> TeleopFrame | None:
         """Wait for the device, for 0.1 s at most, and make a frame of what it says; None if it said nothing."""
 
+    @abstractmethod
     def close(self) -> None:
         """Give the device back. Called once, in the thread."""
 

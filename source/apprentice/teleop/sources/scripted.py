@@ -1,7 +1,7 @@
 """A scripted operator that moves as people do: late, unsteady, each time at another pace, and not without mistakes.
 
-It looks at the same poses as a person on the screen would, some time ago, walks through an oracle's waypoints, and says what
-its hand wants in the frames that every other device uses.
+It looks at the same poses as a person on the screen would, some time ago, walks through an oracle's waypoints, and says
+what its hand wants in the frames that every other device uses.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ class ScriptedOperator:
 
     _GAIN = 1.9
     """Wanted speed per distance to the goal (1/s)."""
-    _NEAR_M = {False: 0.035, True: 0.008}
-    _NEAR_RAD = {False: 0.3, True: 0.09}
+    _NEAR_M = (0.035, 0.008)
+    """Distance at which a waypoint is reached, and a careful one."""
+    _NEAR_RAD = (0.3, 0.09)
     _PATIENCE_S = 2.5
-    """After this long at a careful waypoint, about right is good enough; after twice as long, the stage starts again."""
+    """After this long at a careful waypoint, about right is good enough; after twice as long, it starts again."""
     _CALM_M_S = 0.045
     """A hand slower than this may open or close the gripper."""
     _ASIDE_M = (0.006, 0.02)

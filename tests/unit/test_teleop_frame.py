@@ -1,0 +1,47 @@
+"""Frames that must not move a robot are recognised."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from apprentice.teleop.frame import Hand, TeleopFrame, problem
+
+relaxed = settings(deadline=None, max_examples=50)
+
+finite = st.floats(-1e3, 1e3)
+
+
+@relaxed
+@given(twist=st.lists(finite, min_size=6, max_size=6), rotvec=st.lists(st.floats(-3, 3), min_size=3, max_size=3))
+def test_any_finite_twist_and_rigid_pose_may_move_the_robot(twist, rotvec):
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_rotvec(rotvec).as_matrix()
+    assert problem(TeleopFrame(time_s=0.0, hands={"arm": Hand(twist=np.array(twist), pose=pose)})) is None
+
+
+@relaxed
+@given(place=st.integers(0, 5), bad=st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_a_twist_that_is_not_finite_is_refused_with_its_hand(place, bad):
+    twist = np.zeros(6)
+    twist[place] = bad
+    assert "arm" in (problem(TeleopFrame(time_s=0.0, hands={"arm": Hand(twist=twist)})) or "")
+
+
+@pytest.mark.parametrize(
+    "pose", [np.full((4, 4), np.nan), np.zeros((4, 4)), 2 * np.eye(4), np.diag([1, 1, -1, 1.0]), np.eye(3)]
+)
+def test_a_pose_that_is_no_rigid_transform_is_refused(pose):
+    assert "rigid" in (problem(TeleopFrame(time_s=0.0, hands={"arm": Hand(pose=pose)})) or "")
+
+
+def test_a_hand_out_of_sight_is_refused_whatever_its_pose_says():
+    assert "not tracked" in (problem(TeleopFrame(time_s=0.0, hands={"arm": Hand(pose=np.eye(4), tracked=False)})) or "")
+
+
+@pytest.mark.parametrize(
+    "frame", [TeleopFrame(time_s=np.nan), TeleopFrame(time_s=0.0, hands={"arm": Hand(grip=np.nan)})]
+)
+def test_time_and_grip_must_be_numbers(frame):
+    assert "finite" in (problem(frame) or "")

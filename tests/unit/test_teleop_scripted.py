@@ -1,0 +1,131 @@
+"""The scripted operator gets through its task the way people do. Its world here is a hand that follows at once."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from apprentice.errors import UserError
+from apprentice.tasks.oracle import Oracle, find_oracle, pick_and_place
+from apprentice.teleop.frame import Command
+from apprentice.teleop.sources.base import View
+from apprentice.teleop.sources.scripted import ScriptedCfg, ScriptedOperator
+
+HZ = 20.0
+SIZE = 0.04
+
+
+class World:
+    """A hand that does as it is told, and cubes that it carries when closed around them and that fall when let go."""
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.hand = np.eye(4)
+        self.hand[:3, :3] = Rotation.from_euler("x", np.pi).as_matrix()
+        self.hand[:3, 3] = 0.45, 0.0, 0.25
+        places = [(0.4, -0.1), (0.5, 0.1), (0.6, 0.0)]
+        self.cubes = {}
+        for name, (x, y) in zip(("a", "b", "c"), places, strict=True):
+            cube = np.eye(4)
+            cube[:3, :3] = Rotation.from_euler("z", rng.uniform(-1, 1)).as_matrix()
+            cube[:3, 3] = x, y, SIZE / 2
+            self.cubes[name] = cube
+        self.held = None
+        self.closed_for = 0
+
+    def view(self):
+        return View(eef_poses={"arm": self.hand.copy()}, object_poses={n: c.copy() for n, c in self.cubes.items()})
+
+    def step(self, hand):
+        before = self.hand.copy()
+        self.hand[:3, 3] += hand.twist[:3] / HZ
+        self.hand[:3, :3] = Rotation.from_rotvec(hand.twist[3:] / HZ).as_matrix() @ self.hand[:3, :3]
+        self.closed_for = self.closed_for + 1 if hand.grip > 0.5 else 0
+        if self.closed_for == 0 and self.held:
+            self._drop(self.held)
+            self.held = None
+        elif self.closed_for == 4:
+            near = [n for n, c in self.cubes.items() if np.linalg.norm(c[:3, 3] - self.hand[:3, 3]) < 0.02]
+            self.held = near[0] if near else None
+        if self.held:
+            cube = self.cubes[self.held]
+            cube[:] = self.hand @ np.linalg.inv(before) @ cube
+
+    def _drop(self, name):
+        cube = self.cubes[name]
+        below = [
+            c[2, 3] + SIZE
+            for n, c in self.cubes.items()
+            if n != name and np.linalg.norm(c[:2, 3] - cube[:2, 3]) < SIZE / 2 and c[2, 3] < cube[2, 3]
+        ]
+        cube[2, 3] = max([SIZE / 2, *below])
+
+
+def oracle():
+    stages = (pick_and_place("b", "a", height_m=SIZE), pick_and_place("c", "b", height_m=SIZE))
+    return Oracle(eef="arm", stages=stages)
+
+
+def play(seed, steps=1200, world=None, **cfg):
+    world = world or World(seed)
+    operator = ScriptedOperator(
+        oracle(), control_hz=HZ, seed=seed, symmetry=dict.fromkeys("abc", 4), cfg=ScriptedCfg(**cfg)
+    )
+    frames = []
+    for tick in range(steps):
+        operator.advance(tick / HZ, world.view())
+        frames.append(operator.latest())
+        world.step(frames[-1].hands["arm"])
+        if operator.done:
+            break
+    return world, operator, frames
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_builds_the_tower(seed):
+    world, operator, _ = play(seed)
+    assert operator.done
+    a, b, c = (world.cubes[name][:3, 3] for name in "abc")
+    for lower, upper in ((a, b), (b, c)):
+        assert np.linalg.norm(upper[:2] - lower[:2]) < 0.02
+        assert upper[2] - lower[2] == pytest.approx(SIZE)
+
+
+def test_the_same_seed_moves_the_same_and_another_does_not():
+    twists = [np.array([frame.hands["arm"].twist for frame in play(seed)[2]]) for seed in (3, 3, 4)]
+    np.testing.assert_array_equal(twists[0], twists[1])
+    assert len(twists[0]) != len(twists[2]) or not np.allclose(twists[0], twists[2])
+
+
+def test_a_missed_grasp_is_noticed_and_tried_again():
+    outcomes = [play(seed, miss_chance=0.5)[1] for seed in range(8)]
+    assert all(operator.done for operator in outcomes)
+    assert sum(operator.mistakes for operator in outcomes) > 4
+
+
+def test_a_cube_snatched_from_the_hand_is_fetched_again():
+    class Thief(World):
+        stolen = False
+
+        def step(self, hand):
+            super().step(hand)
+            if self.held == "b" and self.hand[2, 3] > 0.1 and not self.stolen:
+                self.stolen, self.held = True, None
+                self.cubes["b"][:3, 3] = 0.55, -0.1, SIZE / 2
+
+    world, operator, _ = play(0, world=Thief(0), miss_chance=0.0)
+    assert world.stolen and operator.done and operator.mistakes > 0
+
+
+def test_it_asks_to_start_once_and_sees_the_world_late():
+    cfg = {"reaction_s": (0.2, 0.2), "tremor_m_s": 0.0, "tremor_rad_s": 0.0, "pause_chance": 0.0}
+    _, _, frames = play(0, **cfg)
+    assert [frame.events for frame in frames[:2]] == [(Command.START,), ()]
+    assert all(frame.events == () for frame in frames[1:])
+
+
+def test_a_task_without_a_script_says_so():
+    class Info:
+        id, eef_names, objects, subtasks = "Some-Task-v0", ("arm",), ("mug",), {"arm": ()}
+
+    with pytest.raises(UserError, match="Some-Task-v0"):
+        find_oracle(Info())
