@@ -39,10 +39,10 @@ class NoiseCfg:
 
 @dataclass(kw_only=True, frozen=True)
 class RetryCfg:
-    tries: int = 4
+    tries: int = 3
     """How often a subtask is tried from the same snapshot."""
-    step_backs: int = 2
-    """How often an attempt returns to the subtask before the one whose tries are used up."""
+    step_backs: int = 3
+    """How often an attempt returns to an earlier subtask when tries are used up: each time to one further back."""
 
 
 @dataclass(kw_only=True, frozen=True)

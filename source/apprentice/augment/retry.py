@@ -18,9 +18,10 @@ def note_failure(attempt: Attempt, key: tuple[str, int]) -> None:
 
 
 def go_back(attempt: Attempt, key: tuple[str, int], cfg: RetryCfg) -> Mark | None:
-    """Take an attempt back to where the failed subtask began, or, when its tries are used up, the one before.
+    """Take an attempt back to where the failed subtask began, or, when its tries are used up, an earlier one.
 
-    A subtask often fails because of what an earlier one left behind, such as an object that lies badly in the hand.
+    A subtask that fails again and again does so because of what an earlier one left behind: an object that lies badly
+    in the hand, a tower that leans. So each further return goes back one subtask more.
 
     Args:
         attempt: The attempt; its end effectors are taken back.
@@ -33,9 +34,9 @@ def go_back(attempt: Attempt, key: tuple[str, int], cfg: RetryCfg) -> Mark | Non
     eef, subtask = key
     if len(attempt.failed[key]) < cfg.tries:
         return attempt.rewind(key)
-    before = (eef, subtask - 1)
     if subtask == 0 or attempt.step_backs >= cfg.step_backs:
         return None
     attempt.step_backs += 1
+    before = (eef, max(0, subtask - attempt.step_backs))
     attempt.failed[before].append(attempt.played[before].demo)
     return attempt.rewind(before)

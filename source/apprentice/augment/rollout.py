@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from apprentice.demos import Tree
-from apprentice.tasks.eef_maps import target_to_action
-from apprentice.tasks.episode import EpisodeBuffer, rows_after_step, rows_before_step
+from apprentice.tasks.eef_maps import action_to_target, target_to_action
+from apprentice.tasks.episode import INFO, EpisodeBuffer, rows_after_step
 
 from .attempt import ArmState, Attempt, Mark, Outcome, describe_subtasks
 from .batch import PlanBatch
@@ -174,13 +174,18 @@ class Rollout:
         actions = target_to_action(env, {k: v[0] for k, v in current.items()}, {k: v[1] for k, v in current.items()})
         actions = torch.where(self._active[:, None], actions.to(torch.float32), self._session.neutral_actions())
         # copied, because the environment may reuse its buffers when it steps
-        before = {key: value.clone() for key, value in rows_before_step(self._session, actions).items()}
+        before = {key: value.clone() for key, value in self._before_step(actions).items()}
         self._obs = self._session.step(actions, None if bool(self._active.all()) else self._active)
         self._episodes.add(before | rows_after_step(self._session), self._active)
         moved = self._active.long()
         self._simulated += moved
         for batch in self._batches.values():
             batch.cursor += moved
+
+    def _before_step(self, actions: Tensor) -> dict[str, Tensor]:
+        rows = {"actions": actions} | {f"obs/{key}": value for key, value in self._obs.items()}
+        rows |= {f"{INFO}/target_eef_pose/{k}": v for k, v in action_to_target(self._session.env, actions).items()}
+        return rows | {f"{INFO}/subtask_term_signals/{k}": v for k, v in self._session.subtask_signals().items()}
 
     def _judge(self) -> Iterator[Finished]:
         """See which subtasks and attempts ended, and act on it."""
