@@ -68,8 +68,8 @@ def _cache_file(tasks: Sequence[str]) -> Path:
     from isaaclab.utils.assets import NUCLEUS_ASSET_ROOT_DIR
 
     root = Path(apprentice.__file__).parent
-    sources = sorted([*root.glob("robots/*.py"), *root.glob("tasks/**/*.py"), *root.glob("sim/[bl]*.py")])
-    texts = [version("isaaclab"), NUCLEUS_ASSET_ROOT_DIR, *tasks, *(str(path.stat().st_mtime_ns) for path in sources)]
+    parts = ("robots/stand_ins.py", "sim/localise.py", "sim/backends.py", "tasks/listing.py", "tasks/registry.py")
+    texts = [version("isaaclab"), NUCLEUS_ASSET_ROOT_DIR, *tasks, *((root / part).read_text() for part in parts)]
     return cache_dir() / f"tasks-{hashlib.blake2b(chr(0).join(texts).encode(), digest_size=8).hexdigest()}.json"
 
 
@@ -110,16 +110,15 @@ def _obstacle(env_cfg: Any, backend: str) -> str:
     from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg, RigidObjectCollectionCfg
     from isaaclab.envs import ManagerBasedRLEnvCfg
     from isaaclab.sensors import SensorBaseCfg
-    from isaaclab.sim import VisualMaterialCfg
 
     from apprentice.sim.backends import configure, why_unavailable
 
     if not isinstance(env_cfg, ManagerBasedRLEnvCfg):
         return "it is a Direct task, without the terms that recording needs"
-    served = (ArticulationCfg, RigidObjectCfg, RigidObjectCollectionCfg, SensorBaseCfg, VisualMaterialCfg)
+    served = (ArticulationCfg, RigidObjectCfg, RigidObjectCollectionCfg, SensorBaseCfg)
     for name, entity in vars(env_cfg.scene).items():
         special = isinstance(entity, AssetBaseCfg) and type(entity) is not AssetBaseCfg
-        if special and not isinstance(entity, served):
+        if special and not isinstance(entity, served) and not type(entity).__name__.endswith("MaterialCfg"):
             return f"it simulates '{name}' ({type(entity).__name__}), which is neither rigid nor articulated"
     if reason := why_unavailable(backend):
         return reason
