@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from apprentice.augment import bridge, noise
-from apprentice.augment.cfg import AugmentCfg, NoiseCfg
+from apprentice.augment.attempt import ArmState, Attempt, Mark
+from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg
 from apprentice.augment.plan import Scene
+from apprentice.augment.retry import go_back, note_failure
 from apprentice.augment.segment import draw_boundaries, nominal_boundaries
 from apprentice.augment.select import nearest
 from apprentice.augment.source import SourceDemo
@@ -236,3 +239,23 @@ def test_impossible_options_are_refused():
         AugmentCfg(demos=0)
     with pytest.raises(UserError, match="wait_steps to be at least 10"):
         AugmentCfg(wait_steps=3)
+
+
+def test_an_attempt_goes_further_back_each_time_its_tries_are_used_up():
+    attempt = Attempt(number=0, rng=np.random.default_rng(0), initial_objects={}, arms={"hand": ArmState(3, None, 0)})
+    plan = SimpleNamespace(demo=0)
+    for index in range(4):
+        key = ("hand", index)
+        attempt.marks[key] = Mark(f"snapshot {index}", 10 * index, {"hand": ArmState(index, None, 0)})
+        attempt.played[key], attempt.failed[key] = plan, []
+    last, snapshots = ("hand", 3), []
+    for _ in range(7):
+        note_failure(attempt, last)
+        mark = go_back(attempt, last, RetryCfg(tries=2, step_backs=3))
+        snapshots.append(None if mark is None else mark.snapshot)
+        if mark is not None and mark.snapshot != "snapshot 3":
+            attempt.failed[last] = []  # what a new snapshot of the last subtask does
+    assert snapshots == [f"snapshot {index}" for index in (3, 2, 3, 1, 3, 0, 3)]
+    note_failure(attempt, last)
+    assert go_back(attempt, last, RetryCfg(tries=2, step_backs=3)) is None
+    assert attempt.failures[last] == 8
