@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -17,9 +14,9 @@ from apprentice.errors import UserError
 
 from .backends import configure
 from .localise import localise
+from .quiet import quiet
 
 _open = False
-_SHOWN_ON_FAILURE = 4000
 
 
 @contextlib.contextmanager
@@ -28,7 +25,7 @@ def launched(
 ) -> Iterator[Any]:
     """Create an Isaac Lab environment on local assets and the chosen backend.
 
-    Terminations and recorders are taken off: whoever steps the environment decides when an episode ends and what is
+    Terminations, rewards and recorders are taken off: whoever steps the environment decides when an episode ends and what is
     kept.
 
     Args:
@@ -52,6 +49,8 @@ def launched(
     configure(env_cfg, backend, num_envs, threads)
     env_cfg.seed = seed
     env_cfg.terminations = None
+    env_cfg.rewards = None  # may refer to terminations, and nobody asks for them
+    env_cfg.curriculum = None
     env_cfg.recorders = None
     torch.set_num_threads(max(1, threads))
     from isaaclab.app import launch_simulation
@@ -66,33 +65,3 @@ def launched(
         finally:
             with quiet():
                 env.close()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the set-up chatter of Isaac Lab, Warp and USD off the terminal, unless APPRENTICE_VERBOSE is set.
-
-    Much of it comes from native code, so the file descriptors themselves are turned away. If set-up fails, what was
-    said is shown.
-    """
-    if os.environ.get("APPRENTICE_VERBOSE"):
-        yield
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as chatter:
-        try:
-            os.dup2(chatter.fileno(), 1)
-            os.dup2(chatter.fileno(), 2)
-            yield
-        except BaseException:
-            chatter.seek(0)
-            os.write(kept[1], chatter.read()[-_SHOWN_ON_FAILURE:])
-            raise
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for target, descriptor in zip((1, 2), kept, strict=True):
-                os.dup2(descriptor, target)
-                os.close(descriptor)

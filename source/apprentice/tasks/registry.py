@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib
-import io
 import os
 import re
 import warnings
@@ -15,6 +14,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from apprentice.errors import UserError
+from apprentice.sim.quiet import quiet
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -45,7 +45,7 @@ class TaskInfo:
 
 def register_tasks() -> None:
     """Make Gymnasium know all tasks: Isaac Lab's, ours, and those of installed packages. Cheap when repeated."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+    with warnings.catch_warnings(), quiet():
         warnings.simplefilter("ignore")  # Isaac Lab registers two of its own ids twice
         importlib.import_module("isaaclab_tasks")
         importlib.import_module("isaaclab_mimic.envs")
@@ -100,7 +100,7 @@ def load_env_cfg(task: str, backend: str = "native") -> Any:
     try:
         if isinstance(entry, str):
             module, _, name = entry.partition(":")
-            with contextlib.redirect_stdout(io.StringIO()):
+            with quiet():
                 entry = getattr(importlib.import_module(module), name)
         return resolve_presets(entry(), (PRESETS[backend],))
     except ImportError as error:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from apprentice.sim.launch import launched, quiet
+from apprentice.sim.launch import launched
+from apprentice.sim.quiet import quiet
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
 from .neutral import neutral_actions
