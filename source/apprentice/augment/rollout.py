@@ -70,10 +70,10 @@ class Rollout:
             eef: PlanBatch(n, planner.max_steps, planner.demos[0].gripper[eef].shape[-1], self._signal_names)
             for eef, planner in planners.items()
         }
-        self._max_steps = cfg.wait_steps + 2 * max(
-            int(planner.nominal[:, -1, 1].max()) + _ROOM_PER_BRIDGE * len(planner.subtasks)
-            for planner in planners.values()
-        )
+        longest = max(int(planner.nominal[:, -1, 1].max()) for planner in planners.values())
+        bridges = max(_ROOM_PER_BRIDGE * len(planner.subtasks) for planner in planners.values())
+        self._max_steps = cfg.wait_steps + 2 * (longest + bridges)
+        self._most_effort = 0.0 if cfg.retry is None else cfg.retry.effort * longest
         self._episodes = EpisodeBuffer(n)
         self._obs: dict[str, Tensor] = session.observe()
 
@@ -246,7 +246,8 @@ class Rollout:
         attempt = self._attempt(env_id)
         key = (eef, attempt.arms[eef].subtask)
         note_failure(attempt, key)
-        mark = None if self._cfg.retry is None else go_back(attempt, key, self._cfg.retry)
+        spent = self._cfg.retry is None or int(self._simulated[env_id]) >= self._most_effort
+        mark = None if spent or self._cfg.retry is None else go_back(attempt, key, self._cfg.retry)
         if mark is None:
             subtasks = self._planners[eef].subtasks
             return FINAL if key[1] == len(subtasks) - 1 else subtasks[key[1]].subtask_term_signal
