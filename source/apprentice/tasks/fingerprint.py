@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +17,9 @@ def physics_fingerprint(session: Session) -> str:
     digest = hashlib.sha256(repr((session.backend, env.physics_dt, env.cfg.decimation)).encode())
     digest.update(repr(env.cfg.sim.physics).encode())
     if session.backend == "native":
-        import mujoco
-
         from apprentice.sim.native import solver
 
+        mujoco: Any = importlib.import_module("mujoco")  # its types leave these functions out
         model = solver().mj_model
         content = np.empty(mujoco.mj_sizeModel(model), np.uint8)
         mujoco.mj_saveModel(model, None, content)
