@@ -210,7 +210,7 @@ def test_a_demo_is_synced_before_it_appears_and_its_folder_after(tmp_path, monke
 def mounts_a_small_disk():
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
         ).returncode
         if done == 0:
             subprocess.run(["umount", folder], check=True)

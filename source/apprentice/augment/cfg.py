@@ -44,8 +44,8 @@ class RetryCfg:
     step_backs: int = 3
     """How often an attempt returns to an earlier subtask when tries are used up: each time to one further back."""
     effort: float = 4.0
-    """Simulated steps after which no more is tried, as a multiple of the longest source demo. A straggler keeps all other
-    environments waiting at the end of a run."""
+    """Simulated steps after which no more is tried, as a multiple of the longest source demo. A straggler keeps all
+    other environments waiting at the end of a run."""
 
 
 @dataclass(kw_only=True, frozen=True)

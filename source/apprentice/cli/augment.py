@@ -31,7 +31,7 @@ def main(
         cfg: How to generate.
         retry: Try a failed subtask again from a snapshot; otherwise the attempt is given up there.
     """
-    from apprentice.augment import augment
+    from apprentice.augment.augment import augment
 
     output = output or Path(f"{file.stem}_generated.hdf5")
     with drawn("Augmenting") as progress:

@@ -25,8 +25,8 @@ def launched(
 ) -> Iterator[Any]:
     """Create an Isaac Lab environment on local assets and the chosen backend.
 
-    Terminations, rewards and recorders are taken off: whoever steps the environment decides when an episode ends and what is
-    kept.
+    Terminations, rewards and recorders are taken off: whoever steps the environment decides when an episode ends and
+    what is kept.
 
     Args:
         env_class: The environment's class, such as `ManagerBasedRLMimicEnv`.
