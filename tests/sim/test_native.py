@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from scripted_grasp import CLOSED, STEPS, TASK, action, measured
+from scripted_grasp import STEPS, TASK, action, measured
 
 TWIN = 5
 """Environment of 64 that is played again alone; also its seed."""
+JOINT_POSITIONS = slice(13, 22)
+CUBES = (31, 44, 57)
+"""Where joint positions and the positions of the cubes are in a row of `measured`."""
 HEIGHT = "rigid_object/cube_2/root_pose"
 
 
@@ -110,7 +113,7 @@ def play_randomised(out: Path) -> None:
 
     load = registry.load_env_cfg
 
-    def with_events(task, backend):
+    def with_events(task, backend="native"):
         cfg = load(task, backend)
         cfg.events.mass = on_demand(
             mdp.randomize_rigid_body_mass,
@@ -151,7 +154,7 @@ def play_randomised(out: Path) -> None:
                 heights.append(session.state()[HEIGHT][:, 2].clone())
             saved[name] = {"rows": torch.stack(rows), "heights": torch.stack(heights)}
         solver = native.solver()
-        saved["masses"] = [float(model.body("/World/envs/env_0/Cube_2").mass[0]) for model in solver._worlds.models]
+        saved["masses"] = [float(model.body("_World_envs_env_0_Cube_2").mass[0]) for model in solver._worlds.models]
         # one environment stands still while the others go on
         session.restore(start)
         saved["frozen before"] = measured(session)
@@ -192,10 +195,12 @@ def test_one_world_of_many_is_exactly_its_twin_alone(played, actions):
 
 
 def test_native_follows_newtons_own_mujoco_path(played):
+    """Not exactly: between substeps Newton rounds the state to single precision, and MuJoCo C here does not."""
     native, newton = played["one"]["recorded"], played["newton_c"]["recorded"]
-    difference = (native - newton).abs().amax(dim=1)
-    assert difference[CLOSED] < 1e-3
-    assert difference.max() < 1e-2
+    difference = (native - newton).abs().amax(dim=0)
+    assert difference[JOINT_POSITIONS].max() < 1e-4  # rad and m; 1.5e-5 seen
+    for first in CUBES:
+        assert difference[first : first + 3].max() < 1e-4  # m; 5e-6 seen
 
 
 def test_environments_that_stand_apart_do_the_same_in_their_own_frames(played):

@@ -83,7 +83,7 @@ def configure(env_cfg: Any, backend: str = "native", num_envs: int = 1, threads:
 
 
 def _newton(backend: str, dt: float) -> Any:
-    from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
+    from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg, NewtonShapeCfg
 
     solver = MJWarpSolverCfg(
         solver="newton",
@@ -99,7 +99,12 @@ def _newton(backend: str, dt: float) -> Any:
     if backend == "native":
         # set before NewtonCfg copies it
         solver.class_type = "apprentice.sim.native:NewtonNativeManager"
-    return NewtonCfg(solver_cfg=solver, num_substeps=max(1, math.ceil(dt / MAX_PHYSICS_STEP_S - 1e-6)))
+    return NewtonCfg(
+        solver_cfg=solver,
+        num_substeps=max(1, math.ceil(dt / MAX_PHYSICS_STEP_S - 1e-6)),
+        # Isaac Lab's gap of 1 cm lets MuJoCo find contacts that bear no force yet: the same motion, bit for bit, slower
+        default_shape_cfg=NewtonShapeCfg(gap=0.0),
+    )
 
 
 def _refuse_unserved_sensors(env_cfg: Any) -> None:

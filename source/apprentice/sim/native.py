@@ -17,6 +17,7 @@ from mujoco import rollout
 from newton.solvers import SolverMuJoCo
 from numpy.typing import NDArray
 
+from . import warp_launches
 from .native_model import WorldModels
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class SolverMuJoCoNative(SolverMuJoCo):
 
     def __init__(self, model: Any, **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
+        warp_launches.install()
         data = self.mjw_data
         self._worlds = WorldModels(self.mj_model, self.mjw_model, data.nworld)
         self._pool = rollout.Rollout(nthread=self.threads if self.threads > 1 else 0)
