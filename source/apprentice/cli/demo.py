@@ -8,7 +8,7 @@ from apprentice.cli.output import say
 
 
 def main(output: Path = Path("runs/demo"), new: bool = False) -> None:
-    """Ten source demos, five hundred generated ones, a policy and a hundred rollouts on the Franka cube stack.
+    """Ten source demos, seven hundred generated ones, a policy and a hundred rollouts on the Franka cube stack.
 
     Takes some minutes on two processor cores. Running it again resumes what is unfinished; nothing is overwritten.
 

@@ -18,7 +18,7 @@ class RecordStageCfg:
 
 @dataclass(kw_only=True)
 class AugmentStageCfg:
-    demos: int = 500
+    demos: int = 700
     """Demos to generate."""
     num_envs: int = 128
     """Environments stepped together."""
