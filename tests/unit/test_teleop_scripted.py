@@ -46,6 +46,7 @@ class World:
         elif self.closed_for == 4:
             near = [n for n, c in self.cubes.items() if np.linalg.norm(c[:3, 3] - self.hand[:3, 3]) < 0.02]
             self.held = near[0] if near else None
+            self.grasped_with = self.hand[:3, :3].copy()
         if self.held:
             cube = self.cubes[self.held]
             cube[:] = self.hand @ np.linalg.inv(before) @ cube
@@ -114,6 +115,17 @@ def test_a_cube_snatched_from_the_hand_is_fetched_again():
 
     world, operator, _ = play(0, world=Thief(0), miss_chance=0.0)
     assert world.stolen and operator.done and operator.mistakes > 0
+
+
+@pytest.mark.parametrize("side", [0.0, np.pi / 2, 1.2])
+def test_the_fingers_go_where_no_other_cube_lies(side):
+    world = World(1)
+    beside = np.array((np.cos(side), np.sin(side)))
+    world.cubes["b"][:3, :3] = world.cubes["c"][:3, :3] = Rotation.from_euler("z", side).as_matrix()
+    world.cubes["c"][:2, 3] = world.cubes["b"][:2, 3] + 0.042 * beside
+    play(1, world=world, steps=150, aim_rad=0.0, miss_chance=0.0)
+    fingers = world.grasped_with[:2, 1]
+    assert abs(fingers @ beside) < 0.3
 
 
 def test_it_asks_to_start_once_and_sees_the_world_late():

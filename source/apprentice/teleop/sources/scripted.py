@@ -68,6 +68,9 @@ class ScriptedOperator:
     _LOST_M = 0.045
     """An object this far from the fingers is not in them."""
 
+    _FINGER_ROOM_M = 0.075
+    """Another object nearer than this is in the way of a finger on its side."""
+
     def __init__(
         self,
         oracle: Oracle,
@@ -183,11 +186,26 @@ class ScriptedOperator:
             self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, cfg.aim_rad)
 
     def _natural_yaw(self, name: str, view: View) -> float:
-        """The turn that suits the object and is nearest to where the wrist is at ease."""
+        """The turn that suits the object, leaves room for the fingers, and is nearest to where the wrist is at ease."""
         assert self._home_yaw is not None
         period = 2 * np.pi / self._symmetry.get(name, 1)
         apart = _yaw(view.object_poses[name]) - self._home_yaw
-        return self._home_yaw + (apart + period / 2) % period - period / 2
+        nearest = self._home_yaw + (apart + period / 2) % period - period / 2
+        turns = [nearest + k * period for k in (0, 1, -1)] if period < np.pi else [nearest]
+        free = [yaw for yaw in turns if not self._is_cramped(name, yaw, view)]
+        return min(free or [nearest], key=lambda yaw: abs(yaw - nearest))
+
+    def _is_cramped(self, name: str, yaw: float, view: View) -> bool:
+        """Whether another object lies where a finger would go."""
+        fingers = np.array((np.sin(yaw), -np.cos(yaw)))
+        here = view.object_poses[name][:3, 3]
+        for other in view.object_poses.values():
+            off = other[:3, 3] - here
+            beside = float(np.linalg.norm(off[:2]))
+            near = 0.0 < beside < self._FINGER_ROOM_M and abs(off[2]) < self._FINGER_ROOM_M / 2
+            if near and abs(off[:2] @ fingers) > 0.6 * beside:
+                return True
+        return False
 
     def _goal(self, waypoint: Waypoint, hand: Pose, view: View) -> tuple[Vector, float]:
         above = self._from if waypoint.about is None else view.object_poses[waypoint.about][:3, 3]
