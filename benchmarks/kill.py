@@ -88,7 +88,7 @@ def _kill_store(
     goal = 4 * times + 20
     lost, before = 0, dict[str, str]()
     for _ in range(times):
-        _kill_at_random(command(goal), lambda held=len(before): len(_contents(file)) > held)
+        _kill_at_random(command(goal), lambda held=before: len(_contents(file)) > len(held))
         after = _contents(file)
         lost += sum(after.get(name) != content for name, content in before.items())
         before = after
@@ -106,7 +106,9 @@ def _kill_training(work: Path, source: Path, times: int) -> tuple[int, int]:
     for _ in range(times):
         log = output / "log.jsonl"
         size = log.stat().st_size if log.exists() else 0
-        _kill_at_random(_train(source, output, steps), lambda log=log, size=size: log.exists() and log.stat().st_size > size)
+        _kill_at_random(
+            _train(source, output, steps), lambda log=log, size=size: log.exists() and log.stat().st_size > size
+        )
     _finish(_train(source, output, steps))
     _finish(_train(source, reference, steps))
     lost += _weights(output / "policy.pth") != _weights(reference / "policy.pth")

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apprentice.demos.durable import WriterLock, make_folder, reason, replacing
-from apprentice.demos.hdf5 import H5, open_file, write_array, write_attrs
+from apprentice.demos.hdf5 import H5, Tree, open_file, write_array, write_attrs
 from apprentice.demos.parts import fold, list_parts, not_folded, part_at, parts_folder, start_file, task_of
-from apprentice.demos.schema import Demo, Tree, demo_number, problems, user_error
+from apprentice.demos.schema import Demo, demo_number, problems, user_error
 from apprentice.errors import UserError
 
 _ROOM_PER_DATASET = 1024

@@ -139,6 +139,6 @@ def _allow_pinned_memory_without_cuda() -> None:
     import warp as wp
 
     wp.init()
-    cpu = wp.get_device("cpu")
+    cpu: Any = wp.get_device("cpu")
     if not wp.is_cuda_available():
         cpu.pinned_allocator = cpu.default_allocator

@@ -4,6 +4,9 @@ Newton keeps the model and the state that Isaac Lab reads and writes; each physi
 pool of `mujoco.rollout`, all substeps in one call. Isaac Lab finds the manager through `NewtonSolverCfg.class_type`.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# mujoco is compiled and has no types
+
 from __future__ import annotations
 
 import logging
@@ -49,10 +52,9 @@ class SolverMuJoCoNative(SolverMuJoCo):
         self._scratch = [mujoco.MjData(self._worlds.models[0]) for _ in range(max(1, self.threads))]
         mj = self.mj_model
         size = mujoco.mj_stateSize(mj, mujoco.mjtState.mjSTATE_FULLPHYSICS)
-        if size != 1 + mj.nq + mj.nv + mj.na:
-            raise RuntimeError(
-                f"Expected MuJoCo's state to be time, qpos, qvel and act ({1 + mj.nq + mj.nv + mj.na} numbers), found {size}."
-            )
+        known = 1 + mj.nq + mj.nv + mj.na
+        if size != known:
+            raise RuntimeError(f"Expected MuJoCo's state to be time, qpos, qvel, act ({known} numbers), found {size}.")
         n = data.nworld
         self._state = np.zeros((n, size))
         self._control = np.zeros((n, 1, mujoco.mj_stateSize(mj, _CONTROL)))
@@ -140,7 +142,7 @@ class SolverMuJoCoNative(SolverMuJoCo):
 
 
 class NewtonNativeManager(NewtonMJWarpManager):
-    """Isaac Lab's Newton manager over `SolverMuJoCoNative`. Its name must start with "Newton" for Isaac Lab's factories."""
+    """Isaac Lab's Newton manager over `SolverMuJoCoNative`. Isaac Lab's factories want a name that starts "Newton"."""
 
     @classmethod
     def _create_solver(cls, model: Any, solver_cfg: Any) -> SolverMuJoCoNative:
@@ -151,14 +153,15 @@ class NewtonNativeManager(NewtonMJWarpManager):
     @classmethod
     def _run_solver_substeps(cls, contacts: Any) -> None:
         del contacts  # MuJoCo C finds its own
-        backend = cls.backend
+        backend: Any = cls.backend
         cls._apply_staged_body_forces(backend.state_0)
         for callback in cls._state_force_callbacks:
             callback(backend.state_0)
-        cls._solver.advance(backend.state_0, backend.control, cls._solver_dt, cls._num_substeps)
+        solver().advance(backend.state_0, backend.control, cls._solver_dt, cls._num_substeps)
         backend.state_0.clear_forces()
 
 
 def solver() -> SolverMuJoCoNative:
     """The solver of the simulation that is running in this process."""
-    return NewtonManager._solver
+    found: Any = NewtonManager._solver
+    return found

@@ -5,6 +5,9 @@ Newton's `mjw_model` holds each physical parameter once per world (`body_mass[wo
 at each environment's origin.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# mujoco is compiled and has no types
+
 from __future__ import annotations
 
 import copy
@@ -17,7 +20,20 @@ from numpy.typing import NDArray
 
 from apprentice.errors import UserError
 
-PER_WORLD_FIELDS = ["actuator_acc0", "actuator_actrange", "actuator_biasprm", "actuator_cranklength", "actuator_ctrlrange", "actuator_dynprm", "actuator_forcerange", "actuator_gainprm", "actuator_gear", "actuator_lengthrange", "body_gravcomp", "body_inertia", "body_invweight0", "body_ipos", "body_iquat", "body_mass", "body_pos", "body_quat", "body_subtreemass", "dof_armature", "dof_damping", "dof_frictionloss", "dof_invweight0", "dof_solimp", "dof_solref", "eq_data", "eq_solimp", "eq_solref", "geom_friction", "geom_gap", "geom_margin", "geom_pos", "geom_quat", "geom_rbound", "geom_size", "geom_solimp", "geom_solmix", "geom_solref", "jnt_actfrcrange", "jnt_axis", "jnt_margin", "jnt_pos", "jnt_range", "jnt_solimp", "jnt_solref", "jnt_stiffness", "pair_friction", "pair_gap", "pair_margin", "pair_solimp", "pair_solref", "pair_solreffriction", "qpos0", "qpos_spring", "site_pos", "site_quat", "tendon_actfrcrange", "tendon_armature", "tendon_damping", "tendon_frictionloss", "tendon_invweight0", "tendon_length0", "tendon_lengthspring", "tendon_margin", "tendon_range", "tendon_solimp_fri", "tendon_solimp_lim", "tendon_solref_fri", "tendon_solref_lim", "tendon_stiffness"]
+PER_WORLD_FIELDS = frozenset(
+    """
+    actuator_acc0 actuator_actrange actuator_biasprm actuator_cranklength actuator_ctrlrange actuator_dynprm
+    actuator_forcerange actuator_gainprm actuator_gear actuator_lengthrange body_gravcomp body_inertia
+    body_invweight0 body_ipos body_iquat body_mass body_pos body_quat body_subtreemass dof_armature dof_damping
+    dof_frictionloss dof_invweight0 dof_solimp dof_solref eq_data eq_solimp eq_solref geom_friction geom_gap
+    geom_margin geom_pos geom_quat geom_rbound geom_size geom_solimp geom_solmix geom_solref jnt_actfrcrange
+    jnt_axis jnt_margin jnt_pos jnt_range jnt_solimp jnt_solref jnt_stiffness pair_friction pair_gap pair_margin
+    pair_solimp pair_solref pair_solreffriction qpos0 qpos_spring site_pos site_quat tendon_actfrcrange
+    tendon_armature tendon_damping tendon_frictionloss tendon_invweight0 tendon_length0 tendon_lengthspring
+    tendon_margin tendon_range tendon_solimp_fri tendon_solimp_lim tendon_solref_fri tendon_solref_lim
+    tendon_stiffness
+    """.split()  # noqa: SIM905
+)
 """Parameters that Newton expands per world and that MuJoCo C can follow."""
 
 OPTION_FIELDS = ("density", "gravity", "magnetic", "viscosity", "wind")

@@ -218,7 +218,7 @@ class _Walk:
             return False
         if isinstance(value, wp.array) and not value.is_contiguous:
             return False  # a view of something that is visited as a whole
-        address = value.ptr if isinstance(value, wp.array) else value.data_ptr()
+        address = int(value.ptr or 0) if isinstance(value, wp.array) else value.data_ptr()
         if address in self._memory:
             return False
         self._memory.add(address)
