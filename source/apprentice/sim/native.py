@@ -130,6 +130,7 @@ class SolverMuJoCoNative(SolverMuJoCo):
             state,
             control,
             control_spec=int(_CONTROL),
+            skip_checks=True,  # of what is made here: they take longer than stepping a few worlds
             nstep=substeps,
             initial_warmstart=warm_start,
             state=result,
