@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apprentice.demos import DemoFile
 from apprentice.errors import UserError
@@ -16,8 +16,11 @@ from .journal import journal_path, read_journal
 from .plan import Planner
 from .run import AugmentResult, Run
 from .select import require_strategy
-from .source import SourceDemo, file_sha256, load_source
+from .source import SourceDemo, file_sha256, load_source, read_annotated
 from .stats import stats_path
+
+if TYPE_CHECKING:
+    from apprentice.tasks.registry import TaskInfo
 
 
 def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = silent) -> AugmentResult:
@@ -46,9 +49,11 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
             progress.update(found, cfg.demos, "finished before")
             outcomes = [line.outcome for line in read_journal(output)]
             return AugmentResult(output=output, stats=stats, outcomes=outcomes)
+    from apprentice.tasks.registry import task_info
     from apprentice.tasks.session import open_session
 
     task = cfg.task or _infer(source)
+    _require_usable(source, task_info(task), cfg)
     with open_session(
         task, backend=cfg.backend, num_envs=_num_envs(cfg), variant=cfg.variant, seed=cfg.seed, threads=cfg.threads
     ) as session:
@@ -67,11 +72,6 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
 
     require_strategy(cfg.selection)
     env, info = session.env, session.task_info
-    if not info.mimic:
-        raise UserError(
-            f"Expected a task with Isaac Lab's Mimic interface, found {session.task}, which has none: only Mimic tasks "
-            "can be augmented."
-        )
     subtasks = env.cfg.subtask_configs
     if getattr(env.cfg, "task_constraint_configs", None):
         raise UserError(f"Expected end effectors that work independently, found subtask constraints in {session.task}.")
@@ -106,6 +106,24 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
         )
         for eef, parts in subtasks.items()
     }
+
+
+def _require_usable(source: Path, info: TaskInfo, cfg: AugmentCfg) -> None:
+    """Refuse what can't work before the simulator takes its time to start.
+
+    Raises:
+        UserError: If the task is no Mimic task or lacks the variant, or the source demos can't be used for it.
+    """
+    if not info.mimic:
+        raise UserError(
+            f"Expected a task with Isaac Lab's Mimic interface, found {info.id}, which has none: only Mimic tasks "
+            "can be augmented."
+        )
+    if cfg.variant is not None and cfg.variant not in info.variants:
+        offered = f"one of the variants {', '.join(info.variants)}" if info.variants else "no --variant"
+        raise UserError(f"Expected {offered} for {info.id}, found '{cfg.variant}'.")
+    signals = {signal for parts in info.subtasks.values() for _, signal in parts[:-1] if signal}
+    read_annotated(source, eefs=info.eef_names, objects=info.objects, signals=sorted(signals))
 
 
 def _num_envs(cfg: AugmentCfg) -> int:

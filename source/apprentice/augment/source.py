@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from apprentice.demos import DemoFile
+from apprentice.demos import Demo, DemoFile
 from apprentice.errors import UserError
 
 INFO = "obs/datagen_info"
@@ -73,10 +73,7 @@ def load_source(
     Raises:
         UserError: If the annotations are missing or no demo is a success.
     """
-    with DemoFile(path) as file:
-        for name in file.names:
-            _require(path, name, file.keys(name), eefs, objects, signals)
-        demos = [file.read(name, [INFO]) for name in file.names]
+    demos = read_annotated(path, eefs=eefs, objects=objects, signals=signals)
     loaded = [
         SourceDemo(
             name=demo.name,
@@ -95,6 +92,27 @@ def load_source(
     if not loaded:
         raise UserError(f"{path}: expected at least one successful source demo, found none in {len(demos)}.")
     return loaded
+
+
+def read_annotated(path: Path, *, eefs: Sequence[str], objects: Sequence[str], signals: Sequence[str]) -> list[Demo]:
+    """Read the actions and annotations of all demos of a file.
+
+    Args:
+        path: Demo file.
+        eefs: End effectors whose poses and targets are needed.
+        objects: Objects whose poses are needed.
+        signals: Subtask signals that are needed.
+
+    Raises:
+        UserError: If the file is damaged, holds no demos, or lacks annotations.
+    """
+    with DemoFile(path) as file:
+        for name in file.names:
+            _require(path, name, file.keys(name), eefs, objects, signals)
+        demos = [file.read(name, [INFO]) for name in file.names]
+    if not demos:
+        raise UserError(f"{path}: expected source demos, found none.")
+    return demos
 
 
 def _require(
