@@ -52,7 +52,7 @@ def play(backend: str, num_envs: int) -> dict:
     }
 
 
-@pytest.fixture(scope="module", params=[("ovphysx", 16), ("newton", 4)], ids=["ovphysx", "newton"])
+@pytest.fixture(scope="module", params=[("ovphysx", 16), ("newton", 2)], ids=["ovphysx", "newton"])
 def played(request, tmp_path_factory) -> dict:
     backend, num_envs = request.param
     out = tmp_path_factory.mktemp("backends") / f"{backend}.json"
