@@ -66,8 +66,8 @@ def missing_actions(file: h5py.File) -> None:
 
 
 def uneven_lengths(file: h5py.File) -> None:
-    del file["data/demo_2/obs/eef_pos"]
-    file["data/demo_2/obs/eef_pos"] = np.zeros((LENGTH - 3, 3), np.float32)
+    del file["data/demo_2/obs/datagen_info/eef_pose/franka"]
+    file["data/demo_2/obs/datagen_info/eef_pose/franka"] = np.tile(np.eye(4, dtype=np.float32), (LENGTH - 3, 1, 1))
 
 
 def narrow_action(file: h5py.File) -> None:
@@ -109,7 +109,7 @@ FILES = {
     "truncated file": (truncated, "HDF5"),
     "NaN action": (broken(nan_action), "actions"),
     "missing actions": (broken(missing_actions), "actions"),
-    "lengths that differ": (broken(uneven_lengths), "eef_pos"),
+    "lengths that differ": (broken(uneven_lengths), "eef_pose"),
     "action width that changes": (broken(narrow_action), "actions"),
     "legacy quaternions": (broken(legacy_quaternions), "quaternion"),
     "no demos": (broken(no_demos), "demo"),

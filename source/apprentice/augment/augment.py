@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apprentice.demos import DemoFile
+from apprentice.demos import DemoFile, require_readable
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 
@@ -52,6 +52,7 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
     from apprentice.tasks.registry import task_info
     from apprentice.tasks.session import open_session
 
+    require_readable(source)
     task = cfg.task or _infer(source)
     _require_usable(source, task_info(task), cfg)
     with open_session(

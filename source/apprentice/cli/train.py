@@ -22,6 +22,9 @@ def main(
         output: Folder for the policy, the log and the training state.
         cfg: How to train.
     """
+    from apprentice.demos import require_readable
+
+    require_readable(file)
     from apprentice.learn.train import train
 
     with drawn("Training") as progress:

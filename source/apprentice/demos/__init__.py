@@ -7,7 +7,7 @@ from apprentice.demos.legacy import convert_legacy
 from apprentice.demos.merge import merge
 from apprentice.demos.parts import recover
 from apprentice.demos.provenance import Certificate, demo_attrs, timestamp, versions
-from apprentice.demos.reader import DemoFile
+from apprentice.demos.reader import DemoFile, require_readable
 from apprentice.demos.schema import Demo
 from apprentice.demos.writer import DemoWriter
 
@@ -24,6 +24,7 @@ __all__ = [
     "demo_attrs",
     "merge",
     "recover",
+    "require_readable",
     "set_demo_attrs",
     "timestamp",
     "versions",

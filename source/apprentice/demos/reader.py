@@ -237,3 +237,16 @@ class DemoFile:
         except (ValueError, TypeError):
             found = f"expected a JSON object, found {text!r}"
             raise user_error(self.path, "", f"data.attrs[{attribute!r}]", found) from None
+
+
+def require_readable(path: str | Path) -> None:
+    """Refuse a damaged file early: in a moment, before what wants to use it imports anything large.
+
+    Raises:
+        UserError: If the file can't be read, holds no demos, or its actions are not finite or not all of one width.
+    """
+    with DemoFile(path) as file:
+        if not file.names:
+            raise UserError(f"{path}: expected demos, found none.")
+        for name in file.names:
+            file.read(name, [])

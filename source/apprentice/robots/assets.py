@@ -10,19 +10,17 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
-from typing import Any
 
 from apprentice.errors import UserError
 
 POST_PROCESSING = 1
-"""Version of `_post_process`. Raise it with every change there, or users keep their old files."""
+"""Version of what `convert` does to the model. Raise it with every change there, or users keep their old files."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -120,71 +118,25 @@ def _fingerprint(root: Path, urdf: Path, package: str) -> str:
 
 
 def _convert(model: UrdfModel, root: Path, urdf: Path, folder: Path) -> None:
-    """Convert into `folder`, which appears complete or not at all."""
-    from pxr import Usd
-    from urdf_usd_converter import Converter
+    """Convert into `folder`, which appears complete or not at all.
 
+    In a process of its own: USD reads its schemas once, and misses those that the converter needs where somebody used
+    USD before it.
+    """
     scratch = Path(tempfile.mkdtemp(prefix=f".{model.name}-", dir=folder.parent))
     try:
-        packages = [{"name": model.package, "path": str(root)}]
-        converter = Converter(layer_structure=False, scene=False, ros_packages=packages)
-        with _quiet_usd():
-            raw = converter.convert(str(urdf), str(scratch / "raw"))
-        stage: Any = Usd.Stage.Open(raw.path)
-        _post_process(stage)
         done = scratch / "done"
         done.mkdir()
-        stage.GetRootLayer().Export(str(done / f"{model.name}.usdc"))
+        command = [sys.executable, "-m", "apprentice.robots.convert", str(urdf), model.package, str(root)]
+        result = subprocess.run(
+            [*command, str(done / f"{model.name}.usdc")], capture_output=True, text=True, check=False
+        )
+        if result.returncode != 0:
+            found = (result.stderr or result.stdout or "no reason").strip().splitlines()[-1]
+            raise UserError(
+                f"Expected to convert {urdf.name} of {model.package} to USD, found: {found}. "
+                f"Run `{' '.join(command)} OUTPUT.usdc` to see all of it."
+            )
         done.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def _quiet_usd() -> Iterator[None]:
-    """Only errors get through: the converter reports every mesh otherwise."""
-    import usdex.core as usdex
-
-    active, level = usdex.isDiagnosticsDelegateActive(), usdex.getDiagnosticsLevel()
-    usdex.activateDiagnosticsDelegate()
-    usdex.setDiagnosticsLevel(usdex.DiagnosticsLevel.eError)
-    try:
-        yield
-    finally:
-        usdex.setDiagnosticsLevel(level)
-        if not active:
-            usdex.deactivateDiagnosticsDelegate()
-
-
-def _post_process(stage: Any) -> None:
-    """Make a converted model spawnable by Isaac Lab on Newton and on PhysX."""
-    from pxr import Sdf, UsdPhysics
-
-    unwanted: list[Sdf.Path] = []
-    for prim in stage.Traverse():
-        if prim.IsA(UsdPhysics.FixedJoint) and not _is_between_links(prim):
-            # the converter pins every robot to the world; whether the base is fixed is the spawner's decision
-            unwanted.append(prim.GetPath())
-        elif prim.IsA(UsdPhysics.RevoluteJoint):
-            _add_drive(prim, "angular")
-        elif prim.IsA(UsdPhysics.PrismaticJoint):
-            _add_drive(prim, "linear")
-    for path in unwanted:
-        stage.RemovePrim(path)
-
-
-def _is_between_links(joint: Any) -> bool:
-    from pxr import UsdPhysics
-
-    parents: Any = joint.GetRelationship(str(UsdPhysics.Tokens.physicsBody0)).GetTargets()
-    return any(joint.GetStage().GetPrimAtPath(path).HasAPI(UsdPhysics.RigidBodyAPI) for path in parents)
-
-
-def _add_drive(joint: Any, kind: str) -> None:
-    """PhysX only drives a joint that has a drive; gains come later, from the actuator configuration."""
-    from pxr import UsdPhysics
-
-    drive: Any = UsdPhysics.DriveAPI.Apply(joint, kind)
-    effort = joint.GetAttribute("urdf:limit:effort").Get()
-    if effort:
-        drive.CreateMaxForceAttr(float(effort))

@@ -75,6 +75,7 @@ def configure(env_cfg: Any, backend: str = "native", num_envs: int = 1, threads:
         from .native import SolverMuJoCoNative
 
         _refuse_unserved_sensors(env_cfg)
+        _use_chain_ik(env_cfg)
         SolverMuJoCoNative.threads = threads
     if backend in ("native", "newton"):
         # Worlds never meet, so they may all stand at the origin. Then equal states give equal numbers in every
@@ -105,6 +106,16 @@ def _newton(backend: str, dt: float) -> Any:
         # Isaac Lab's gap of 1 cm lets MuJoCo find contacts that bear no force yet: the same motion, bit for bit, slower
         default_shape_cfg=NewtonShapeCfg(gap=0.0),
     )
+
+
+def _use_chain_ik(env_cfg: Any) -> None:
+    from isaaclab.envs.mdp.actions.actions_cfg import DifferentialInverseKinematicsActionCfg
+
+    from .chain_ik import ChainIKAction
+
+    for term in vars(env_cfg.actions).values():
+        if type(term) is DifferentialInverseKinematicsActionCfg:
+            term.class_type = ChainIKAction
 
 
 def _refuse_unserved_sensors(env_cfg: Any) -> None:

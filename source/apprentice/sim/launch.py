@@ -55,13 +55,19 @@ def launched(
     torch.set_num_threads(max(1, threads))
     from isaaclab.app import launch_simulation
 
+    failure: BaseException | None = None
     with launch_simulation(env_cfg, {"device": env_cfg.sim.device}), torch.inference_mode():
         logging.getLogger().setLevel(logging.ERROR)
         _open = True
-        with quiet():
-            env = env_class(cfg=env_cfg)
+        env: Any = None
         try:
+            with quiet():
+                env = env_class(cfg=env_cfg)
             yield env
-        finally:
+        except BaseException as error:
+            failure = error  # Isaac Lab would print it, with its traceback, if it passed through there
+        if env is not None:
             with quiet():
                 env.close()
+    if failure is not None:
+        raise failure

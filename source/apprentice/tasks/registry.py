@@ -139,7 +139,8 @@ def task_info(task: str) -> TaskInfo:
         UserError: If the task is unknown or its configuration cannot be loaded.
     """
     task = resolve_task(task)
-    return info_from_cfg(task, load_env_cfg(task))
+    with quiet():
+        return info_from_cfg(task, load_env_cfg(task))
 
 
 def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from apprentice.errors import UserError
+from apprentice.sim.backends import why_unavailable
 from apprentice.sim.launch import launched
-from apprentice.sim.quiet import quiet
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
 from .neutral import neutral_actions
@@ -205,9 +206,11 @@ def open_session(
     """
     from .registry import apply_variant, environment_class, load_env_cfg, task_info
 
-    with quiet():
-        info = task_info(task)
-        env_cfg = load_env_cfg(info.id, backend)
+    reason = why_unavailable(backend)
+    if reason is not None:
+        raise UserError(reason)
+    info = task_info(task)
+    env_cfg = load_env_cfg(info.id, backend)
     if variant is not None:
         apply_variant(env_cfg, variant)
     success = getattr(env_cfg.terminations, info.success) if info.success else None
