@@ -19,7 +19,7 @@ demo: setup
 	$(VENV)/bin/apprentice demo
 
 test: setup packages lint
-	$(PY) tests/run.py $(TESTS)
+	UV=$(UV) $(PY) tests/run.py $(TESTS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -19,12 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    uv = next(
-        path
-        for path in (ROOT / ".tools/bin/uv", Path(os.environ.get("UV", "")), Path(shutil.which("uv") or ""))
-        if path.is_file()
-    )
-    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT], check=True)
+    uv = os.environ.get("UV") or shutil.which("uv")
+    assert uv, "expected uv on PATH or in UV, as `make test` sets it"
+    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT], check=True, cwd=ROOT)
     return next(folder.glob("*.whl"))
 
 
