@@ -27,12 +27,17 @@ class ChainIKAction(DifferentialInverseKinematicsAction):
     def _compute_frame_jacobian(self) -> torch.Tensor:
         if not self._checked:
             self._checked = True
-            stock = super()._compute_frame_jacobian().clone()
-            chain = Chain.of(self)
-            if chain is not None and (self._evaluate(chain) - stock).abs().max() < _TOLERANCE:
-                self._chain = chain
-            return stock
+            self._chain = self._trusted_chain()
+        # never theirs first and ours later: rounding would tell the first step of a session from all others
         return super()._compute_frame_jacobian() if self._chain is None else self._evaluate(self._chain)
+
+    def _trusted_chain(self) -> Chain | None:
+        """The chain, if it gives what Isaac Lab computes."""
+        stock = super()._compute_frame_jacobian()
+        chain = Chain.of(self)
+        if chain is None or (self._evaluate(chain) - stock).abs().max() > _TOLERANCE:
+            return None
+        return chain
 
     def _evaluate(self, chain: Chain) -> torch.Tensor:
         """Jacobian of the controlled frame in the root frame. Shape (N, 6, number of joints)."""
