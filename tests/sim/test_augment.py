@@ -145,8 +145,8 @@ def test_strategies_registered_with_isaac_lab_choose_the_segments(session, sourc
 
     outcomes = attempt(session, source, AugmentCfg(seed=50, selection=selection), 4)
     if selection == "always_the_last":
-        used = {part["source_demo"] for outcome in outcomes for part in outcome.subtasks}
-        assert used == {"demo_4"}
+        played = [part for outcome in outcomes for part in outcome.subtasks if part["tries"]]
+        assert played and {part["source_demo"] for part in played} == {"demo_4"}
     else:
         assert sum(outcome.success for outcome in outcomes) >= 2
 
