@@ -137,10 +137,6 @@ class SolverMuJoCoNative(SolverMuJoCo):
         )
         return result
 
-    def close(self) -> None:
-        """Stop the worker threads."""
-        self._pool.close()
-
 
 class NewtonNativeManager(NewtonMJWarpManager):
     """Isaac Lab's Newton manager over `SolverMuJoCoNative`. Isaac Lab's factories want a name that starts "Newton"."""

@@ -49,8 +49,6 @@ class Session:
         self._all = torch.arange(self.num_envs)
         self._snapshooter: Snapshooter | None = None
         self._solver = self._native_solver() if backend == "native" else None
-        self.env_steps = 0
-        """Environment steps taken so far, frozen environments not counted."""
 
     def reset(self, env_ids: Sequence[int] | None = None, seeds: Sequence[int] | None = None) -> Observations:
         """Start new episodes.
@@ -83,10 +81,7 @@ class Session:
             active: Environments to advance; the others stand still. Shape (N,), bool. On `native` those cost nothing;
                 elsewhere they are given a neutral action.
         """
-        if active is None:
-            self.env_steps += self.num_envs
-        else:
-            self.env_steps += int(active.sum())
+        if active is not None:
             actions = torch.where(active[:, None], actions, self.neutral_actions())
         if self._solver is not None:
             self._solver.active = None if active is None else np.flatnonzero(active.cpu().numpy())
