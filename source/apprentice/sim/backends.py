@@ -75,7 +75,7 @@ def configure(env_cfg: Any, backend: str = "native", num_envs: int = 1, threads:
         from .native import SolverMuJoCoNative
 
         _refuse_unserved_sensors(env_cfg)
-        _use_chain_ik(env_cfg)
+        _use_cheaper_actions(env_cfg)
         SolverMuJoCoNative.threads = threads
     if backend in ("native", "newton"):
         # Worlds never meet, so they may all stand at the origin. Then equal states give equal numbers in every
@@ -108,14 +108,20 @@ def _newton(backend: str, dt: float) -> Any:
     )
 
 
-def _use_chain_ik(env_cfg: Any) -> None:
-    from isaaclab.envs.mdp.actions.actions_cfg import DifferentialInverseKinematicsActionCfg
+def _use_cheaper_actions(env_cfg: Any) -> None:
+    from isaaclab.envs.mdp.actions.actions_cfg import (
+        BinaryJointPositionActionCfg,
+        DifferentialInverseKinematicsActionCfg,
+    )
 
     from .chain_ik import ChainIKAction
+    from .joint_targets import SteadyBinaryJointPositionAction
 
     for term in vars(env_cfg.actions).values():
         if type(term) is DifferentialInverseKinematicsActionCfg:
             term.class_type = ChainIKAction
+        elif type(term) is BinaryJointPositionActionCfg:
+            term.class_type = SteadyBinaryJointPositionAction
 
 
 def _refuse_unserved_sensors(env_cfg: Any) -> None:

@@ -14,6 +14,8 @@ import newton
 import torch
 from isaaclab.envs.mdp.actions.task_space_actions import DifferentialInverseKinematicsAction
 
+from .joint_targets import JointTargets
+
 _TOLERANCE = 1e-3
 """Largest difference (m, rad per joint unit) from Isaac Lab's own Jacobian; beyond it, theirs is used."""
 
@@ -23,6 +25,19 @@ class ChainIKAction(DifferentialInverseKinematicsAction):
 
     _chain: Chain | None = None
     _checked = False
+    _targets: JointTargets | None = None
+
+    def apply_actions(self) -> None:
+        if getattr(self.cfg.controller, "joint_limit_avoidance_gain", 0.0) > 0.0:
+            super().apply_actions()
+            return
+        if self._targets is None:
+            self._targets = JointTargets(self._asset, self._joint_ids)
+            columns: Any = self._joint_ids
+            self._columns = torch.arange(self._asset.num_joints, device=self.device)[columns]
+        joint_pos = self._asset.data.joint_pos.torch.index_select(1, self._columns)
+        eef_pos, eef_quat = self._compute_frame_pose()
+        self._targets.write(self._ik_controller.compute(eef_pos, eef_quat, self._compute_frame_jacobian(), joint_pos))
 
     def _compute_frame_jacobian(self) -> torch.Tensor:
         if not self._checked:
