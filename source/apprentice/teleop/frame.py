@@ -13,18 +13,38 @@ Pose = NDArray[np.float64]
 """Homogeneous transform. Shape (4, 4); translation in metres."""
 
 Twist = NDArray[np.float64]
-"""Linear velocity (m/s) and angular velocity (rad/s) along the axes of the robot's base. Shape (6,)."""
+"""Linear velocity (m/s) and angular velocity (rad/s) along the axes of the frame's `command_frame`. Shape (6,)."""
 
 
 class Command(StrEnum):
-    """What an operator can ask of the recording."""
+    """What an operator can ask of the recording, at one moment."""
 
     START = "start"
+    """Begin, or go on after a pause."""
     PAUSE = "pause"
-    REWIND = "rewind"
     SAVE = "save"
     DISCARD = "discard"
+    UNDO = "undo"
+    """Take the demo that was saved last out of the data."""
+    MARK = "mark"
+    """The subtask that is next is complete now."""
     STOP = "stop"
+    """End the session."""
+
+
+REWIND = "rewind"
+"""Name of the button that makes time go back while it is held."""
+
+
+class CommandFrame(StrEnum):
+    """Along whose axes hands are measured. The robot's x is forward, y left, z up."""
+
+    WORLD = "world"
+    BASE = "base"
+    CAMERA = "camera"
+    """x is where the camera looks, seen from above; y is left in its picture; z is up."""
+    EEF = "eef"
+    """The end effector's own, for a hand that holds the tool."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -34,7 +54,8 @@ class Hand:
     twist: Twist = field(default_factory=lambda: np.zeros(6))
     """Wanted velocity of the end effector. Shape (6,)."""
     pose: Pose | None = None
-    """Tracked pose of the hand, in the robot's base frame; None for devices that give velocities. Shape (4, 4)."""
+    """Tracked pose of the hand, x forward, y left, z up as the operator stands; None for devices that give velocities.
+    Shape (4, 4)."""
     tracked: bool = True
     """Whether the device sees the hand now. If not, its pose means nothing."""
     engaged: bool = False
@@ -59,6 +80,10 @@ class TeleopFrame:
     """Further inputs by name, -1 to 1."""
     events: tuple[Command, ...] = ()
     """What was asked for since the frame before, oldest first."""
+    command_frame: CommandFrame = CommandFrame.BASE
+    """Along whose axes the hands' twists and poses are."""
+    operator_yaw_rad: float = 0.0
+    """How far the operator, or the camera, is turned about the vertical from those axes: pi faces the robot."""
 
 
 def problem(frame: TeleopFrame) -> str | None:

@@ -31,6 +31,36 @@ class Source(Protocol):
 
 
 @dataclass(kw_only=True, frozen=True)
+class DeviceStatus:
+    """How a device is, for the operator to see."""
+
+    name: str
+    """Such as "keyboard" or "spacemouse (left)"."""
+    connected: bool
+    """Whether it can be heard."""
+    age_s: float | None
+    """Time since its last sign of life; None before the first."""
+    detail: str = ""
+    """What it does now, or what to do about it."""
+
+
+@runtime_checkable
+class LiveSource(Source, Protocol):
+    """A source that a person drives, on the clock of the wall."""
+
+    def devices(self) -> list[DeviceStatus]:
+        """How its devices are."""
+        ...
+
+    def sync(self, grips: Mapping[str, float]) -> None:
+        """Be told how the grippers are, 0 open to 1 closed by end effector, whenever an episode begins or goes on.
+
+        Devices that toggle count on from there.
+        """
+        ...
+
+
+@dataclass(kw_only=True, frozen=True)
 class View:
     """What an operator sees of one environment."""
 
