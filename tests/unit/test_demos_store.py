@@ -176,3 +176,27 @@ def test_one_demo_of_each_ten_is_for_validation():
     members = [index for index in range(1000) if for_validation(f"demo_{index}")]
     assert [member // 10 for member in members] == list(range(100))
     assert len({member % 10 for member in members}) > 5
+
+
+def test_a_demo_that_is_taken_back_is_kept_apart_and_its_number_is_free_again(tmp_path):
+    path = tmp_path / "demos.hdf5"
+    with DemoWriter(path, task=TASK) as writer:
+        for index in range(3):
+            writer.append(make_demo(index))
+        assert writer.retract("demo_2") == "demo_0"
+        assert writer.num_demos == 2
+        assert writer.append(make_demo(7)) == "demo_2"
+        assert writer.retract("demo_2") == "demo_1"
+        with pytest.raises(UserError, match="demo_9"):
+            writer.retract("demo_9")
+        assert writer.append(make_demo(8)) == "demo_2"
+    with DemoFile(path) as file:
+        assert file.names == ["demo_0", "demo_1", "demo_2"]
+        assert_same(file.read("demo_2"), make_demo(8))
+    with DemoFile(path, group="undone") as file:
+        assert_same(file.read("demo_0"), make_demo(2))
+        assert_same(file.read("demo_1"), make_demo(7))
+    with h5py.File(path) as file:
+        assert file["data"].attrs["total"] == 3 * 40
+        named = {name.decode() for mask in ("train", "valid") for name in file["mask"][mask][()]}
+        assert named == {"demo_0", "demo_1", "demo_2"}

@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from apprentice.demos import masks
 from apprentice.demos.durable import WriterLock, make_folder, reason, replacing
 from apprentice.demos.hdf5 import H5, Tree, open_file, write_array, write_attrs
 from apprentice.demos.parts import fold, list_parts, not_folded, part_at, parts_folder, start_file, task_of
 from apprentice.demos.schema import Demo, demo_number, problems, user_error
 from apprentice.errors import UserError
+
+UNDONE = "undone"
+"""Group for demos that their operator took back."""
 
 _ROOM_PER_DATASET = 1024
 """Bytes that HDF5 may need beside a dataset's values: headers, links, padding."""
@@ -142,6 +146,39 @@ class DemoWriter:
                 self._part_bytes = 0
             self._fold_at = max(self.path.stat().st_size, self._part_bytes) // 2 + self._part_bytes
         return name
+
+    def retract(self, name: str, group: str = UNDONE) -> str:
+        """Take a demo out of "data" again, without losing it. Killed at any time, it is in one group or the other.
+
+        Args:
+            name: The demo, as `append` named it.
+            group: Where it goes.
+
+        Returns:
+            Its name there. If it was the last one of "data", the next demo gets its number.
+
+        Raises:
+            UserError: If there is no such demo, or the file cannot be written.
+        """
+        try:
+            fold(self.path)
+            with replacing(self.path, base=self.path, room=_ROOM_PER_DATASET) as file:
+                data, there = file["data"], file.require_group(group)
+                if name not in data:
+                    raise user_error(self.path, name, "", "expected a demo to take out, found no such demo")
+                new_name = f"demo_{1 + max((demo_number(other) or 0 for other in there), default=-1)}"
+                data.attrs["total"] = int(data.attrs["total"]) - int(data[name].attrs["num_samples"])
+                file.move(f"data/{name}", f"{group}/{new_name}")
+                masks.write(file, {mask: [n for n in names if n != name] for mask, names in masks.read(file).items()})
+                numbers = {
+                    key: 1 + max((demo_number(n) or 0 for n in file[key]), default=-1) for key in ("data", group)
+                }
+        except OSError as error:
+            raise UserError(f"{self.path}: {name} stays where it was, because {reason(error)}.") from None
+        self._next |= numbers
+        self._count -= 1
+        self._part_bytes = 0
+        return new_name
 
     def _free_name(self, group: str) -> str:
         number = self._next.get(group, 0)
