@@ -88,7 +88,7 @@ def _kill_store(
     goal = 4 * times + 20
     lost, before = 0, dict[str, str]()
     for _ in range(times):
-        _kill_at_random(command(goal), lambda held=before: len(_contents(file)) > len(held))
+        _kill_at_random(command(goal), lambda held=before: _count(file) > len(held))
         after = _contents(file)
         lost += sum(after.get(name) != content for name, content in before.items())
         before = after
@@ -124,7 +124,7 @@ def _kill_at_random(command: list[str], at_work: Callable[[], bool]) -> None:
     if random.random() < START_UP_KILLS:
         deadline = time.monotonic() + random.uniform(0.1, 12.0)
     while process.poll() is None and time.monotonic() < deadline and not at_work():
-        time.sleep(0.02)
+        time.sleep(0.1)
     if process.poll() is None:
         time.sleep(random.uniform(0.0, 1.5))
     with contextlib.suppress(ProcessLookupError):
@@ -156,6 +156,14 @@ def _contents(file: Path) -> dict[str, str]:
         return {
             name: hashlib.sha256(demos.read(name, ["actions"]).actions.tobytes()).hexdigest() for name in demos.names
         }
+
+
+def _count(file: Path) -> int:
+    """Demos that are there, without reading them: this is asked while the command is at work."""
+    if not file.exists() and not file.with_name(file.name + ".parts").exists():
+        return 0
+    with DemoFile(file) as demos:
+        return len(demos)
 
 
 def _weights(policy: Path) -> str:
