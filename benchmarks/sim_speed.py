@@ -21,13 +21,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK = "Apprentice-Stack-Franka"
+STOCK = "Isaac-Stack-Cube-Franka-IK-Rel-Mimic-v0"
 MOVING_STEPS = 200
 SAMPLED_WORLDS = 8
 """Worlds whose motion is stepped again by `mj_step` alone."""
 
 MEASUREMENTS: dict[str, tuple[str, dict]] = {
-    "stock_1": ("rest", {"backend": "newton", "envs": 1, "seconds": 6}),
-    "stock_16": ("rest", {"backend": "newton", "envs": 16, "seconds": 10}),
+    "stock_1": ("stock", {"envs": 1, "seconds": 6}),
+    "stock_16": ("stock", {"envs": 16, "seconds": 10}),
+    "newton_16": ("rest", {"backend": "newton", "envs": 16, "seconds": 10}),
     "native_1": ("rest", {"envs": 1}),
     "native_16": ("rest", {"envs": 16}),
     "native_64": ("rest", {"envs": 64}),
@@ -109,6 +111,36 @@ def _print_ratios(results: dict[str, float]) -> None:
     ):
         if name in results and over in results:
             print(f"{name + ' / ' + over:40} {results[name] / results[over]:6.2f}")
+
+
+def measure_stock(envs: int, seconds: float) -> dict[str, float]:
+    """Isaac Lab's own task with its own settings; its models come from this machine."""
+    _use_cores(0, 1)
+    import torch
+    from isaaclab.app import launch_simulation
+
+    from apprentice.sim.localise import localise
+    from apprentice.tasks.registry import environment_class, load_env_cfg
+
+    torch.set_num_threads(1)
+    env_cfg = load_env_cfg(STOCK, "newton")
+    localise(env_cfg, "newton")
+    env_cfg.scene.num_envs = envs
+    env_cfg.scene.replicate_physics = True  # without it Isaac Lab's Newton finds no robot
+    env_cfg.sim.device = "cpu"
+    with launch_simulation(env_cfg, {"device": "cpu"}), torch.inference_mode():
+        env = environment_class(STOCK)(cfg=env_cfg)
+        env.reset()
+        actions = torch.zeros(envs, env.action_manager.total_action_dim)
+        actions[:, -1] = 1.0  # hold still, gripper open
+        env.step(actions)
+        best, steps = 0.0, max(2, round(seconds / 5 * 25 / envs))
+        for _ in range(5):
+            began = time.process_time()
+            for _ in range(steps):
+                env.step(actions)
+            best = max(best, steps * envs / (time.process_time() - began))
+    return {"rate": best}
 
 
 def measure_rest(
