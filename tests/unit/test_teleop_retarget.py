@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_angle
 from apprentice.teleop.frame import Hand, TeleopFrame
 from apprentice.teleop.retarget import Retarget, RetargetCfg
+from apprentice.teleop.smoothing import SmoothingCfg
 
 relaxed = settings(deadline=None, max_examples=50)
 
 HZ = 20.0
+QUICK = SmoothingCfg(cutoff_hz=1e12)
 vectors = st.lists(st.floats(-0.4, 0.4), min_size=3, max_size=3).map(torch.tensor)
 
 
@@ -93,7 +95,7 @@ def test_environments_do_not_notice_each_other():
 @given(first=vectors, second=vectors, step=vectors)
 def test_a_tracked_hand_moves_the_robot_only_while_engaged_and_never_makes_it_jump(first, second, step):
     current = pose((0.4, 0.0, 0.3))[None]
-    retarget = begun(current, speed_m_s=1e3, turn_speed_rad_s=1e3, leash_m=10.0, leash_rad=3.0)
+    retarget = begun(current, speed_m_s=1e3, turn_speed_rad_s=1e3, leash_m=10.0, leash_rad=3.0, smoothing=QUICK)
     hand = lambda at, engaged: frame(pose=pose(at).numpy(), engaged=engaged)  # noqa: E731
     for at, engaged in ((first, False), (second, False), (second, True)):
         targets, _ = retarget.targets([hand(at, engaged)], {"arm": current})

@@ -22,6 +22,8 @@ class Command(StrEnum):
     START = "start"
     """Begin, or go on after a pause."""
     PAUSE = "pause"
+    TOGGLE = "toggle"
+    """Pause what is being recorded, and begin or go on otherwise: for devices with few buttons."""
     SAVE = "save"
     DISCARD = "discard"
     UNDO = "undo"

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from apprentice import poses
-from apprentice.teleop.clutch import Clutch, ClutchCfg
-from apprentice.teleop.frame import Hand, TeleopFrame
+from apprentice.teleop.axes import to_environment, turned
+from apprentice.teleop.clutch import ClutchCfg
+from apprentice.teleop.follow import HandFollower
+from apprentice.teleop.frame import TeleopFrame
+from apprentice.teleop.smoothing import SmoothingCfg
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -28,27 +33,40 @@ class RetargetCfg:
     """The same for rotation."""
     clutch: ClutchCfg = field(default_factory=ClutchCfg)
     """For devices that track the hand's pose."""
+    smoothing: SmoothingCfg = field(default_factory=SmoothingCfg)
+    """For the same."""
+    base_yaw_rad: float = 0.0
+    """Heading of the robot's base in the environment, along whose axes operators command unless they say otherwise."""
+    workspace: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    """Lowest and highest corner of the box that targets stay in, in the environment's frame (m); None leaves them free.
+    A target that is outside already may only come closer."""
 
 
 class Retarget:
     """Keeps a target pose per environment and end effector, and moves it as the frames say.
 
-    Poses are in the environment's frame, whose axes are the robot base's. Without a usable frame targets stand still.
+    Poses are in the environment's frame. Without a usable frame targets stand still.
     """
 
     def __init__(self, cfg: RetargetCfg, *, num_envs: int, control_hz: float) -> None:
         self._cfg, self._dt = cfg, 1.0 / control_hz
         self._targets: dict[str, Tensor] = {}
         self._grip: dict[str, Tensor] = {}
-        self._clutches: dict[tuple[str, int], Clutch] = {}
+        self._waiting: set[tuple[str, int]] = set()
+        self._followers: dict[tuple[str, int], HandFollower] = {}
         self._num_envs = num_envs
 
-    def reset(self, env_ids: Sequence[int], eef_poses: Mapping[str, Tensor]) -> None:
-        """Begin at the poses that the end effectors have, grippers open.
+    def reset(
+        self, env_ids: Sequence[int], eef_poses: Mapping[str, Tensor], grips: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Begin, or go on, at the poses that the end effectors have.
 
         Args:
             env_ids: Environments to begin in.
             eef_poses: By end effector, of all environments. Shape (N, 4, 4).
+            grips: By end effector, how far the grippers are closed, 0 to 1, of all environments. Shape (N, 1). They
+                stay so until the device agrees, and follow it from then on. None begins with open ones that follow at
+                once.
         """
         ids = list(env_ids)
         for name, current in eef_poses.items():
@@ -56,9 +74,12 @@ class Retarget:
                 self._targets[name] = current.clone()
                 self._grip[name] = torch.zeros(self._num_envs, 1)
             self._targets[name][ids] = current[ids]
-            self._grip[name][ids] = 0.0
+            self._grip[name][ids] = 0.0 if grips is None else grips[name].to(self._grip[name])[ids]
             for env_id in ids:
-                self._clutches.pop((name, env_id), None)
+                self._followers.pop((name, env_id), None)
+                self._waiting.discard((name, env_id))
+                if grips is not None:
+                    self._waiting.add((name, env_id))
 
     def targets(
         self, frames: Sequence[TeleopFrame | None], eef_poses: Mapping[str, Tensor]
@@ -75,27 +96,60 @@ class Retarget:
         """
         commands: dict[str, Tensor] = {}
         for name, current in eef_poses.items():
-            hands = [frame.hands.get(name) if frame else None for frame in frames]
-            twist = self._limited(_twists(hands, current))
-            self._targets[name] = self._leashed(moved(self._targets[name], twist, self._dt), current)
-            self._follow_hands(name, hands, current)
-            for env_id, hand in enumerate(hands):
-                if hand is not None:
-                    self._grip[name][env_id] = min(1.0, max(0.0, hand.grip))
-            commands[name] = moved(self._targets[name], twist, self._cfg.lead_s)
+            start = self._targets[name]
+            twist = self._limited(self._twists(name, frames, current))
+            self._targets[name] = self._inside(self._leashed(moved(start, twist, self._dt), current), start)
+            self._follow_hands(name, frames)
+            for env_id, frame in enumerate(frames):
+                if frame is not None and name in frame.hands:
+                    self._take_grip(name, env_id, min(1.0, max(0.0, frame.hands[name].grip)))
+            commands[name] = self._inside(moved(self._targets[name], twist, self._cfg.lead_s), self._targets[name])
         return commands, {name: 1.0 - 2.0 * grip for name, grip in self._grip.items()}
 
-    def _follow_hands(self, name: str, hands: Sequence[Hand | None], current: Tensor) -> None:
-        for env_id, hand in enumerate(hands):
-            if hand is None or hand.pose is None:
-                self._clutches.pop((name, env_id), None)  # engaging again starts from where the robot is then
+    def _twists(self, name: str, frames: Sequence[TeleopFrame | None], like: Tensor) -> Tensor:
+        """Wanted velocities in the environments' axes. Shape (N, 6)."""
+        twists = torch.zeros(len(frames), 6, dtype=like.dtype)
+        for env_id, frame in enumerate(frames):
+            if frame is not None and name in frame.hands:
+                twists[env_id] = torch.as_tensor(turned(frame.hands[name].twist, self._turn(name, env_id, frame)))
+        return twists.to(like.device)
+
+    def _turn(self, name: str, env_id: int, frame: TeleopFrame) -> NDArray[np.float64] | None:
+        eef = self._targets[name][env_id, :3, :3].double().numpy(force=True)
+        return to_environment(frame, eef, self._cfg.base_yaw_rad)
+
+    def _take_grip(self, name: str, env_id: int, grip: float) -> None:
+        """Follow the device, once it agreed with how the gripper is: an episode does not begin with a drop."""
+        if (name, env_id) in self._waiting:
+            if (grip > 0.5) != bool(self._grip[name][env_id] > 0.5):
+                return
+            self._waiting.discard((name, env_id))
+        self._grip[name][env_id] = grip
+
+    def _follow_hands(self, name: str, frames: Sequence[TeleopFrame | None]) -> None:
+        for env_id, frame in enumerate(frames):
+            hand = frame.hands.get(name) if frame else None
+            if frame is None or hand is None or hand.pose is None:
+                self._followers.pop((name, env_id), None)  # engaging again starts from where the robot is then
                 continue
-            clutch = self._clutches.get((name, env_id))
-            if clutch is None:
-                target = self._targets[name][env_id].double().numpy()
-                clutch = self._clutches[name, env_id] = Clutch(self._cfg.clutch, target)
-            wanted = torch.as_tensor(clutch.update(hand.pose, hand.engaged)).to(current)
-            self._targets[name][env_id] = self._limited_step(self._targets[name][env_id], wanted)
+            follower = self._followers.get((name, env_id))
+            if follower is None:
+                follower = HandFollower(self._cfg.clutch, self._cfg.smoothing, self._dt)
+                self._followers[name, env_id] = follower
+            start = self._targets[name][env_id]
+            goal = follower.update(frame, hand, start.double().numpy(force=True), self._turn(name, env_id, frame))
+            if goal is not None:
+                step = self._limited_step(start, torch.as_tensor(goal).to(start))
+                self._targets[name][env_id] = self._inside(step, start)
+
+    def _inside(self, pose: Tensor, start: Tensor) -> Tensor:
+        """Keep positions in the workspace; those that started outside get no farther from it. Shape (..., 4, 4)."""
+        if self._cfg.workspace is None:
+            return pose
+        low, high = torch.as_tensor(self._cfg.workspace).to(pose)
+        here = poses.position(start)
+        at = poses.position(pose).clamp(torch.minimum(low, here), torch.maximum(high, here))
+        return poses.make_pose(at, poses.rotation(pose))
 
     def _limited_step(self, start: Tensor, wanted: Tensor) -> Tensor:
         off = poses.position(wanted) - poses.position(start)
@@ -128,14 +182,6 @@ def moved(pose: Tensor, twist: Tensor, seconds: float) -> Tensor:
     linear, angular = twist.split(3, -1)
     turn = poses.exp_rotation(angular * seconds)
     return poses.make_pose(poses.position(pose) + linear * seconds, turn @ poses.rotation(pose))
-
-
-def _twists(hands: Sequence[Hand | None], like: Tensor) -> Tensor:
-    twists = torch.zeros(len(hands), 6, dtype=like.dtype)
-    for env_id, hand in enumerate(hands):
-        if hand is not None:
-            twists[env_id] = torch.as_tensor(hand.twist)
-    return twists.to(like.device)
 
 
 def _shortened(vector: Tensor, length: float) -> Tensor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,22 @@ class LiveSource(Source, Protocol):
         ...
 
 
+class Receiver(Protocol):
+    """A source that is fed with messages from elsewhere, such as a page."""
+
+    def receive(self, message: Mapping[str, Any], arrived_s: float) -> None:
+        """Take a message that arrived at a time of this machine's monotonic clock.
+
+        Raises:
+            ValueError: If it is malformed; it changes nothing then.
+        """
+        ...
+
+    def lost(self, reason: str) -> None:
+        """The sender is gone: whatever it held is released at once."""
+        ...
+
+
 @dataclass(kw_only=True, frozen=True)
 class View:
     """What an operator sees of one environment."""
@@ -82,12 +98,16 @@ class SteppedSource(Source, Protocol):
 class Mailbox:
     """Keeps the newest frame only, for any number of threads. What was asked for in frames that nobody took is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_frame: Callable[[TeleopFrame], None] | None = None) -> None:
+        """Args: on_frame: Sees every frame that is put in, in the thread that does so."""
         self._lock = threading.Lock()
+        self._on_frame = on_frame
         self._frame: TeleopFrame | None = None
 
     def put(self, frame: TeleopFrame) -> None:
         """Replace the frame."""
+        if self._on_frame is not None:
+            self._on_frame(frame)
         with self._lock:
             waiting = self._frame.events if self._frame else ()
             self._frame = replace(frame, events=waiting + frame.events) if waiting else frame
@@ -104,8 +124,8 @@ class Mailbox:
 class ThreadedSource(ABC):
     """A source that reads its device in a thread of its own. Subclasses say how to read one frame."""
 
-    def __init__(self, name: str) -> None:
-        self._mailbox = Mailbox()
+    def __init__(self, name: str, on_frame: Callable[[TeleopFrame], None] | None = None) -> None:
+        self._mailbox = Mailbox(on_frame)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"teleop-{name}", daemon=True)
 

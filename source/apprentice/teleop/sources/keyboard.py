@@ -1,0 +1,70 @@
+"""The keyboard: what the keys that are held now say about the hand. Nothing is added up, so nothing can drift."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from apprentice.teleop.bindings import Bindings, label
+from apprentice.teleop.frame import REWIND, Command, Twist
+from apprentice.teleop.sources.arms import Arms
+
+_AXES = (
+    ("forward", "back"),
+    ("left", "right"),
+    ("up", "down"),
+    ("roll_left", "roll_right"),
+    ("pitch_down", "pitch_up"),
+    ("yaw_left", "yaw_right"),
+)
+_COMMANDS = (Command.START, Command.PAUSE, Command.SAVE, Command.DISCARD, Command.UNDO, Command.MARK)
+
+
+class Keyboard:
+    """Reads sets of held keys, named as `KeyboardEvent.code`."""
+
+    def __init__(self, bindings: Bindings, eefs: Sequence[str]) -> None:
+        self.arms = Arms(eefs)
+        self._bindings, self._key = bindings, bindings.keys()
+        self._moving = {self._key[name] for pair in _AXES for name in pair}
+        self._held: frozenset[str] = frozenset()
+        self._stale: frozenset[str] = frozenset()
+
+    def update(self, held: frozenset[str]) -> tuple[Command, ...]:
+        """Take the keys that are held now. What was asked for with keys that were not held before comes back."""
+        pressed, self._held = held - self._held, held
+        self._stale &= held
+        if self._key["next_arm"] in pressed:
+            self.arms.next()
+        if self._key["grip"] in pressed:
+            self.arms.toggle()
+        return tuple(command for command in _COMMANDS if self._key[command.value] in pressed)
+
+    def sync(self, grips: Mapping[str, float]) -> None:
+        """An episode begins or goes on. Keys that are held down already move the hand only when pressed anew."""
+        self.arms.sync(grips)
+        self._stale = self._held & self._moving
+
+    def twist(self, speed: float = 1.0) -> Twist:
+        """Wanted velocity of the driven hand. Shape (6,).
+
+        Args:
+            speed: Setting of the operator; 1 is as bound.
+        """
+        held = self._held - self._stale
+        ways = [float(self._key[more] in held) - float(self._key[less] in held) for more, less in _AXES]
+        if self._key["fine"] in held:
+            speed *= self._bindings.fine_scale
+        return np.array(ways) * np.repeat((self._bindings.speed_m_s, self._bindings.turn_speed_rad_s), 3) * speed
+
+    @property
+    def buttons(self) -> frozenset[str]:
+        """Buttons that are held."""
+        return frozenset({REWIND}) if self._key["rewind"] in self._held else frozenset()
+
+    @property
+    def detail(self) -> str:
+        """What an operator should know."""
+        release = f"release {', '.join(map(label, sorted(self._stale)))} to move" if self._stale else ""
+        return "; ".join(filter(None, (self.arms.detail, release)))

@@ -1,0 +1,202 @@
+"""The driver's page: keyboard, gamepads and XR in one source, fed with the page's messages.
+
+Every message holds the complete state, so nothing is added up that could go astray, and a page that is gone has
+released everything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from apprentice.teleop.bindings import Bindings
+from apprentice.teleop.frame import REWIND, Command, CommandFrame, Hand, TeleopFrame
+from apprentice.teleop.grips import LastChanged
+from apprentice.teleop.remote_clock import RemoteClock
+from apprentice.teleop.sources import gamepad, messages, xr
+from apprentice.teleop.sources.base import DeviceStatus, Mailbox
+from apprentice.teleop.sources.gamepad import Gamepad
+from apprentice.teleop.sources.keyboard import Keyboard
+from apprentice.teleop.sources.messages import PageInput, PageSettings
+from apprentice.teleop.sources.xr import XrHands
+
+PageDevice = Literal["keyboard", "gamepad", "xr"]
+
+FRESH_S = 0.2
+"""A device that said nothing for longer is lost."""
+
+
+class PageSource:
+    """A `LiveSource` and `Receiver`: the server's thread tells it what arrives, the loop takes frames."""
+
+    name = "page"
+
+    def __init__(
+        self,
+        eefs: Sequence[str],
+        *,
+        bindings: Bindings | None = None,
+        devices: Sequence[str] | Mapping[str, Sequence[str]] = get_args(PageDevice),
+        camera_yaws: Mapping[str, float] | None = None,
+        on_frame: Callable[[TeleopFrame], None] | None = None,
+    ) -> None:
+        """Args:
+        eefs: End effectors of the robot.
+        bindings: What the keys do.
+        devices: Those of the page's devices that move the robot, or by device the end effectors that it drives. Without
+            any, the page still gives commands.
+        camera_yaws: By camera, how far the direction that it looks in is turned from the command frame's x (rad).
+        on_frame: Sees every frame, in the thread that it arrived in.
+        """
+        drives = devices if isinstance(devices, Mapping) else dict.fromkeys(devices, eefs)
+        if unknown := set(drives) - set(get_args(PageDevice)):
+            raise ValueError(f"Expected devices of a page, {', '.join(get_args(PageDevice))}, got {unknown.pop()!r}.")
+        self._bindings, self._drives = bindings or Bindings(), {name: tuple(arms) for name, arms in drives.items()}
+        self._camera_yaws = camera_yaws or {}
+        self._keyboard = Keyboard(self._bindings, self._drives.get("keyboard", eefs))
+        self._gamepad = Gamepad(self._drives.get("gamepad", eefs))
+        self._xr = XrHands(self._drives.get("xr", eefs))
+        self._grips = {name: LastChanged() for name in eefs}
+        self._clock, self._lock, self._mailbox = RemoteClock(), threading.Lock(), Mailbox(on_frame)
+        self._input = PageInput(t_s=0.0, visible=True, keys=frozenset(), held=frozenset())
+        self._time_s: float | None = None
+        self._gone: str | None = "open the page"
+
+    def receive(self, message: Mapping[str, Any], arrived_s: float) -> None:
+        """Take an "input" or "command" message of the driver.
+
+        Args:
+            message: As it came.
+            arrived_s: When, on this machine's monotonic clock.
+
+        Raises:
+            ValueError: If it is malformed; it changes nothing then.
+        """
+        kind = message.get("type")
+        if kind == "input":
+            given = messages.parse_input(message)
+            with self._lock:
+                self._time_s = self._clock.local(given.t_s, arrived_s)
+                self._gone = None
+                self._put(self._update(given))
+        elif kind == "command":
+            command = messages.parse_command(message)
+            with self._lock:
+                self._time_s = arrived_s if self._time_s is None else self._time_s
+                self._put((command,))
+        else:
+            raise ValueError(f'Expected a message of type "input" or "command", got {kind!r}.')
+
+    def lost(self, reason: str) -> None:
+        """The page is gone, or somebody else drives: all is released, and the last frame is too old to be used."""
+        with self._lock:
+            self._clock, self._gone = RemoteClock(), reason
+            self._update(PageInput(t_s=0.0, visible=False, keys=frozenset(), held=frozenset()))
+            if self._time_s is not None:
+                self._time_s = min(self._time_s, time.monotonic() - 2 * FRESH_S)
+                self._mailbox.put(TeleopFrame(time_s=self._time_s))
+
+    def start(self) -> None:
+        pass  # the server brings what there is
+
+    def latest(self) -> TeleopFrame | None:
+        return self._mailbox.take()
+
+    def stop(self) -> None:
+        self.lost("stopped")
+
+    def sync(self, grips: Mapping[str, float]) -> None:
+        with self._lock:
+            self._keyboard.sync(grips)
+            self._gamepad.sync(grips)
+            for name, grip in grips.items():
+                if name in self._grips:
+                    self._grips[name].sync(grip)
+            if self._time_s is not None and self._gone is None:
+                self._put(())
+
+    def devices(self) -> list[DeviceStatus]:
+        with self._lock:
+            age = None if self._time_s is None else time.monotonic() - self._time_s
+            heard = self._gone is None and age is not None and age <= FRESH_S
+            away = self._gone or ("" if heard else "the page is silent")
+            parts = {
+                "keyboard": (True, self._keyboard.detail),
+                "gamepad": (self._gamepad.connected, self._gamepad.detail),
+                "xr": (self._xr.connected, self._xr.detail),
+            }
+            return [
+                DeviceStatus(name=name, connected=heard and there, age_s=age, detail=away or detail)
+                for name, (there, detail) in parts.items()
+                if name in self._drives
+            ]
+
+    def table(self) -> list[dict[str, str]]:
+        """What an operator has to know about the devices that this page drives with, in rows of "keys" and "does"."""
+        keys = self._bindings.table(arms=len(self._drives.get("keyboard", "1")))
+        moving = {"start / go on", "pause", "rewind, while held", "save the demo", "discard the demo"}
+        rows = keys if "keyboard" in self._drives else [row for row in keys if row["does"] in moving]
+        rows = rows + (gamepad.TABLE if "gamepad" in self._drives else [])
+        return rows + (xr.TABLE if "xr" in self._drives else [])
+
+    def _update(self, given: PageInput) -> tuple[Command, ...]:
+        """Let every device see its part; the keys' commands work even where the keyboard does not move the robot."""
+        self._input = given
+        events = self._keyboard.update(given.keys if given.visible else frozenset())
+        if "gamepad" in self._drives:
+            events += self._gamepad.update(given.pads if given.visible else ())
+        if "xr" in self._drives:
+            events += self._xr.update(given.xr)
+        return events
+
+    def _put(self, events: tuple[Command, ...]) -> None:
+        assert self._time_s is not None
+        if Command.START in events or Command.TOGGLE in events:
+            self._xr.excuse()
+        settings = self._input.settings
+        buttons = self._keyboard.buttons | self._gamepad.buttons | self._xr.buttons
+        if self._input.visible:
+            buttons |= self._input.held & {REWIND}
+        frame = TeleopFrame(
+            time_s=self._time_s,
+            hands=self._hands(settings),
+            buttons=buttons,
+            axes={"speed": settings.speed},
+            events=events,
+            command_frame=settings.command_frame,
+            operator_yaw_rad=self._yaw(settings),
+        )
+        self._mailbox.put(frame)
+
+    def _hands(self, settings: PageSettings) -> dict[str, Hand]:
+        twists = {eef: np.zeros(6) for arms in self._drives.values() for eef in arms}
+        grips: dict[str, dict[str, float]] = {eef: {} for eef in twists}
+        for name, device in (("keyboard", self._keyboard), ("gamepad", self._gamepad)):
+            if name in self._drives:
+                twists[device.arms.driven] += device.twist(settings.speed)
+                for eef, grip in device.arms.grips.items():
+                    grips[eef][name] = grip
+        tracked = self._xr.hands() if "xr" in self._drives else {}
+        for eef, hand in tracked.items():
+            grips[eef]["xr"] = hand.grip
+        hands: dict[str, Hand] = {}
+        for eef, twist in twists.items():
+            seen = tracked.get(eef, Hand())
+            grip = self._grips[eef].update(grips[eef])
+            hands[eef] = Hand(twist=twist, pose=seen.pose, tracked=seen.tracked, engaged=seen.engaged, grip=grip)
+            self._agree(eef, grip)
+        return hands
+
+    def _agree(self, eef: str, grip: float) -> None:
+        """Devices that toggle count on from how the gripper is, whoever moved it."""
+        for device in (self._keyboard, self._gamepad):
+            device.arms.sync({eef: grip})
+
+    def _yaw(self, settings: PageSettings) -> float:
+        if settings.command_frame is CommandFrame.CAMERA:
+            return self._camera_yaws.get(settings.camera, 0.0)
+        return settings.operator_yaw_rad
