@@ -9,8 +9,9 @@ from scripted_grasp import TASK
 
 from apprentice.errors import UserError
 from apprentice.sim import gl
-from apprentice.sim.render import FRONT, TABLE, WRIST, CameraView, StateRenderer, detail_for, render_demos
+from apprentice.sim.render import StateRenderer, detail_for, render_demos
 from apprentice.sim.scene_model import scene_model
+from apprentice.sim.views import FRONT, TABLE, WRIST, CameraView
 
 NUM_ENVS = 16
 SIZE = 84

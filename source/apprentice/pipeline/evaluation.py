@@ -60,7 +60,8 @@ def evaluate_checkpoint(
         return finished
     from apprentice.evaluate.videos import render_videos
     from apprentice.learn.policy import load_policy
-    from apprentice.sim.render import FRONT, StateRenderer
+    from apprentice.sim.render import StateRenderer
+    from apprentice.sim.views import FRONT
     from apprentice.tasks.session import open_session
 
     policy = load_policy(checkpoint)

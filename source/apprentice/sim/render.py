@@ -11,7 +11,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -20,51 +19,10 @@ from numpy.typing import NDArray
 
 from .gl import open_context
 from .scene_model import SceneModel, scene_model
+from .views import FRONT, CameraView
 
 Image = NDArray[np.uint8]
 """RGB. Shape (H, W, 3)."""
-
-
-@dataclass(kw_only=True, frozen=True)
-class CameraView:
-    """A camera and where it looks."""
-
-    name: str
-    """Name of its images."""
-    eye_m: tuple[float, float, float]
-    """Position in the environment's frame, or in that of `link`."""
-    target_m: tuple[float, float, float]
-    """Point in the middle of the image, in the same frame."""
-    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
-    """Direction that is up in the image, in the same frame. Not along the line of sight."""
-    field_of_view_deg: float = 45.0
-    """Vertical opening angle."""
-    link: str | None = None
-    """Robot link that carries the camera; None stands still."""
-
-    @property
-    def rotation(self) -> NDArray[np.float64]:
-        """Orientation: x to the right, y up in the image, z backwards. Shape (3, 3)."""
-        back = np.subtract(self.eye_m, self.target_m)
-        back = back / np.linalg.norm(back)
-        right = np.cross(self.up, back)
-        right /= np.linalg.norm(right)
-        return np.stack((right, np.cross(back, right), back), axis=1)
-
-
-FRONT = CameraView(name="front", eye_m=(1.3, -0.58, 0.72), target_m=(0.32, 0.02, 0.24))
-"""The robot and its table from the front, for people."""
-TABLE = CameraView(name="table", eye_m=(1.0, 0.0, 0.4), target_m=(0.48, 0.0, 0.04), field_of_view_deg=40.0)
-"""The work area from close by, for policies."""
-WRIST = CameraView(
-    name="wrist",
-    eye_m=(0.075, 0.0, 0.04),
-    target_m=(0.015, 0.0, 0.15),
-    up=(1.0, 0.0, 0.0),
-    field_of_view_deg=70.0,
-    link="panda_hand",
-)
-"""What a camera on the Panda's hand sees, for policies."""
 
 
 class StateRenderer:
@@ -99,7 +57,7 @@ class StateRenderer:
         """
         self._context = open_context(width, height)
         made = scene if isinstance(scene, SceneModel) else scene_model(scene.env, views, detail_for(width))
-        self._scene, self._views = made, [view.name for view in views]
+        self._scene = made
         model = made.model
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         model.vis.quality.offsamples = samples
@@ -113,25 +71,26 @@ class StateRenderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gpu)
         self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
-        self._cameras = []
-        for name in self._views:
+        self._cameras: dict[str, Any] = {}
+        for view in views:
             camera = mujoco.MjvCamera()
-            camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, model.camera(name).id
-            self._cameras.append(camera)
+            camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, model.camera(view.name).id
+            self._cameras[view.name] = camera
 
-    def render(self, state: Mapping[str, Any]) -> dict[str, Image]:
-        """Draw a state from every view.
+    def render(self, state: Mapping[str, Any], views: Sequence[str] | None = None) -> dict[str, Image]:
+        """Draw a state.
 
         Args:
             state: Scene state of one environment, as under `states/` in a demo file or as `Session.state()` gives it.
                 Arrays or tensors of shape (D,) or (1, D).
+            views: Names of the views to draw from; all by default.
 
         Returns:
             Image by view name. Shapes (H, W, 3).
         """
-        self._pose(state)
+        self._scene.pose(self._data, state)
         shape = (self._viewport.height, self._viewport.width, 3)
-        images = {name: np.empty(shape, np.uint8) for name in self._views}
+        images = {name: np.empty(shape, np.uint8) for name in (self._cameras if views is None else views)}
         self._draw(images)
         return images
 
@@ -146,38 +105,27 @@ class StateRenderer:
         """
         length = len(next(iter(states.values())))
         shape = (length, self._viewport.height, self._viewport.width, 3)
-        images = {name: np.empty(shape, np.uint8) for name in self._views}
+        images = {name: np.empty(shape, np.uint8) for name in self._cameras}
         for step in range(length):
-            self._pose({name: values[step] for name, values in states.items()})
+            self._scene.pose(self._data, {name: values[step] for name, values in states.items()})
             self._draw({name: values[step] for name, values in images.items()})
         return images
 
     def _draw(self, images: Mapping[str, Image]) -> None:
-        """Draw the posed scene from every view into `images`."""
-        for name, camera in zip(self._views, self._cameras, strict=True):
+        """Draw the posed scene into `images`, by view."""
+        for name, image in images.items():
             mujoco.mjv_updateScene(
                 self._scene.model,
                 self._data,
                 self._options,
                 self._perturbation,
-                camera,
+                self._cameras[name],
                 mujoco.mjtCatBit.mjCAT_ALL,
                 self._drawn,
             )
             mujoco.mjr_render(self._viewport, self._drawn, self._gpu)
             mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._gpu)
-            images[name][...] = self._pixels[::-1]  # OpenGL's first row is the lowest
-
-    def _pose(self, state: Mapping[str, Any]) -> None:
-        data = self._data
-        for entity, frame in self._scene.frames.items():
-            pose = np.asarray(state[f"{entity}/root_pose"]).reshape(7)
-            data.mocap_pos[frame] = pose[:3]
-            data.mocap_quat[frame] = pose[[6, 3, 4, 5]]
-        for entity, places in self._scene.joints.items():
-            data.qpos[places] = np.asarray(state[f"{entity}/joint_position"]).reshape(-1)
-        mujoco.mj_kinematics(self._scene.model, data)
-        mujoco.mj_camlight(self._scene.model, data)
+            image[...] = self._pixels[::-1]  # OpenGL's first row is the lowest
 
     def close(self) -> None:
         """Free what OpenGL holds."""

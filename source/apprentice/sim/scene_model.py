@@ -23,7 +23,7 @@ from apprentice.errors import UserError
 from .usd_geometry import Matrix, Prim, Shape, simplified, visible_shapes, world_transform
 
 if TYPE_CHECKING:
-    from .render import CameraView
+    from .views import CameraView
 
 ENVIRONMENT = "/World/envs/env_0"
 """Prim of the environment that is copied. Environments differ in state only."""
@@ -49,6 +49,23 @@ class SceneModel:
     """Posable frame (row of `mocap_pos`) of each entity, by "articulation/robot" or "rigid_object/cube_1"."""
     joints: Mapping[str, NDArray[np.intp]]
     """Where each robot's joints are in `qpos`, in the order of its state."""
+
+    def pose(self, data: Any, state: Mapping[str, Any]) -> None:
+        """Put bodies, cameras and lights to where they are in a state.
+
+        Args:
+            data: `mujoco.MjData` of `model`.
+            state: Scene state of one environment, as under `states/` in a demo file or as `Session.state()` gives it.
+                Arrays or tensors of shape (D,) or (1, D).
+        """
+        for entity, frame in self.frames.items():
+            pose = np.asarray(state[f"{entity}/root_pose"]).reshape(7)
+            data.mocap_pos[frame] = pose[:3]
+            data.mocap_quat[frame] = pose[[6, 3, 4, 5]]
+        for entity, places in self.joints.items():
+            data.qpos[places] = np.asarray(state[f"{entity}/joint_position"]).reshape(-1)
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_camlight(self.model, data)
 
 
 def scene_model(env: Any, views: Sequence[CameraView], detail_m: float) -> SceneModel:

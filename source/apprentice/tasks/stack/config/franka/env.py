@@ -10,6 +10,7 @@ from isaaclab.envs import ManagerBasedRLMimicEnv
 from torch import Tensor
 
 from apprentice.poses import exp_rotation, log_rotation, make_pose, position, rotation, rotation_from_quat
+from apprentice.sim.views import FRONT, TABLE, WRIST, CameraView
 from apprentice.tasks.stack.mdp.scene import CUBES, cube_pose, tcp_pose
 
 EEF = "franka"
@@ -17,6 +18,9 @@ EEF = "franka"
 
 class StackMimicEnv(ManagerBasedRLMimicEnv):
     """Franka cube stacking. Actions are the stock task's: displacement (m), rotation vector (rad), gripper (1 open)."""
+
+    camera_views: tuple[CameraView, ...] = (FRONT, TABLE, WRIST)
+    """What can be seen of the task, the view for people first."""
 
     def get_robot_eef_pose(self, eef_name: str, env_ids: Sequence[int] | None = None) -> Tensor:
         """Pose between the fingertips, in the environment's frame. Shape (K, 4, 4)."""
