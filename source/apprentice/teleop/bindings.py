@@ -73,6 +73,38 @@ class Bindings:
                 raise UserError(f"Expected one action per key, found {users[key]} and {action} on {key}.")
             users[key] = action
 
+    @classmethod
+    def load(cls, path: Path | None) -> Bindings:
+        """Read bindings from YAML; what the file leaves out, or no file at all, has the defaults.
+
+        Raises:
+            UserError: If the file can't be read, or names an action or a key that there is not.
+        """
+        import yaml
+
+        if path is None:
+            return cls()
+        try:
+            given: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise UserError(f"Expected key bindings in {path}, but it can't be read: {error.strerror}.") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"Expected {path} to be YAML, found: {' '.join(str(error).split())}") from error
+        if not isinstance(given, dict):
+            raise UserError(f'Expected {path} to hold lines such as "forward: KeyW", found {given!r}.')
+        types = {f.name: f.type for f in fields(cls)}
+        for name, value in given.items():
+            if name not in types:
+                raise UserError(f"Expected one of the actions {', '.join(types)} in {path}, found {name!r}.")
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (isinstance(value, str) if types[name] == "str" else number):
+                expected = 'a key such as "KeyW"' if types[name] == "str" else "a number"
+                raise UserError(f"Expected {expected} for {name} in {path}, found {value!r}.")
+        try:
+            return cls(**given)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+
     def keys(self) -> dict[str, str]:
         """The key of every action."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.type == "str"}
@@ -125,33 +157,3 @@ def label(key: str) -> str:
     if side:
         return side[1] if side[2] == "Left" else f"right {side[1]}"
     return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", short)
-
-
-def load_bindings(path: Path) -> Bindings:
-    """Read bindings from YAML; what the file leaves out has the default.
-
-    Raises:
-        UserError: If the file can't be read, or names an action or a key that there is not.
-    """
-    import yaml
-
-    try:
-        given: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise UserError(f"Expected key bindings in {path}, but it can't be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"Expected {path} to be YAML, found: {' '.join(str(error).split())}") from error
-    if not isinstance(given, dict):
-        raise UserError(f'Expected {path} to hold lines such as "forward: KeyW", found {given!r}.')
-    types = {f.name: f.type for f in fields(Bindings)}
-    for name, value in given.items():
-        if name not in types:
-            raise UserError(f"Expected one of the actions {', '.join(types)} in {path}, found {name!r}.")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (isinstance(value, str) if types[name] == "str" else number):
-            expected = 'a key such as "KeyW"' if types[name] == "str" else "a number"
-            raise UserError(f"Expected {expected} for {name} in {path}, found {value!r}.")
-    try:
-        return Bindings(**given)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error

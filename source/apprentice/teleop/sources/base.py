@@ -98,16 +98,16 @@ class SteppedSource(Source, Protocol):
 class Mailbox:
     """Keeps the newest frame only, for any number of threads. What was asked for in frames that nobody took is kept."""
 
-    def __init__(self, on_frame: Callable[[TeleopFrame], None] | None = None) -> None:
-        """Args: on_frame: Sees every frame that is put in, in the thread that does so."""
+    def __init__(self) -> None:
+        self.on_frame: Callable[[TeleopFrame], None] | None = None
+        """Sees every frame that is put in, in the thread that does so."""
         self._lock = threading.Lock()
-        self._on_frame = on_frame
         self._frame: TeleopFrame | None = None
 
     def put(self, frame: TeleopFrame) -> None:
         """Replace the frame."""
-        if self._on_frame is not None:
-            self._on_frame(frame)
+        if self.on_frame is not None:
+            self.on_frame(frame)
         with self._lock:
             waiting = self._frame.events if self._frame else ()
             self._frame = replace(frame, events=waiting + frame.events) if waiting else frame
@@ -124,8 +124,8 @@ class Mailbox:
 class ThreadedSource(ABC):
     """A source that reads its device in a thread of its own. Subclasses say how to read one frame."""
 
-    def __init__(self, name: str, on_frame: Callable[[TeleopFrame], None] | None = None) -> None:
-        self._mailbox = Mailbox(on_frame)
+    def __init__(self, name: str) -> None:
+        self.mailbox = Mailbox()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"teleop-{name}", daemon=True)
 
@@ -141,7 +141,7 @@ class ThreadedSource(ABC):
         self._thread.start()
 
     def latest(self) -> TeleopFrame | None:
-        return self._mailbox.take()
+        return self.mailbox.take()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -152,6 +152,6 @@ class ThreadedSource(ABC):
         try:
             while not self._stopping.is_set():
                 if (frame := self.read()) is not None:
-                    self._mailbox.put(frame)
+                    self.mailbox.put(frame)
         finally:
             self.close()

@@ -11,7 +11,7 @@ from apprentice.errors import UserError
 from apprentice.teleop.bindings import Bindings
 from apprentice.teleop.frame import TeleopFrame
 from apprentice.teleop.sources import spacemouse
-from apprentice.teleop.sources.base import LiveSource, Receiver
+from apprentice.teleop.sources.base import Receiver
 from apprentice.teleop.sources.combined import Combined
 from apprentice.teleop.sources.page import PageDevice, PageSource
 from apprentice.teleop.sources.spacemouse import RemoteSpaceMouse, SpaceMouse
@@ -46,6 +46,13 @@ class Opened:
     """Who takes the messages of the page ("page"), and those of forwarded devices, by the name of the device."""
     bindings: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     """What an operator has to know, in rows of "keys" and "does"."""
+    parts: tuple[PageSource | SpaceMouse | RemoteSpaceMouse, ...] = ()
+    """The sources one by one."""
+
+    def listen(self, on_frame: OnFrame) -> None:
+        """Show somebody every frame as it arrives, with the name of its source."""
+        for part in self.parts:
+            part.mailbox.on_frame = partial(on_frame, part.name)
 
 
 def parse_word(text: str, eefs: Sequence[str]) -> Word:
@@ -67,10 +74,9 @@ def parse_word(text: str, eefs: Sequence[str]) -> Word:
 def open_sources(
     devices: Sequence[str],
     eefs: Sequence[str],
-    *,
     bindings: Bindings | None = None,
+    *,
     camera_yaws: Mapping[str, float] | None = None,
-    on_frame: OnFrame | None = None,
 ) -> Opened:
     """Make the sources that an operator asked for. Nothing is started yet.
 
@@ -79,7 +85,6 @@ def open_sources(
         eefs: End effectors of the robot.
         bindings: What the keys do.
         camera_yaws: By camera, how far the direction that it looks in is turned from the robot's x (rad).
-        on_frame: Sees every frame as it arrives, with the name of its source.
 
     Raises:
         UserError: If a word means nothing, two mean the same, or a system library is missing.
@@ -89,12 +94,8 @@ def open_sources(
         raise UserError(f"Expected at least one device: {_WORDS}.")
     if len(set(words)) < len(words):
         raise UserError(f"Expected every device once, found {', '.join(devices)}.")
-
-    def tap(name: str) -> Callable[[TeleopFrame], None] | None:
-        return partial(on_frame, name) if on_frame else None
-
     drives: dict[str, list[str]] = {}
-    pucks: list[LiveSource] = []
+    pucks: list[SpaceMouse | RemoteSpaceMouse] = []
     receivers: dict[str, Receiver] = {}
     for word in words:
         if word.device in get_args(PageDevice):
@@ -102,17 +103,18 @@ def open_sources(
             continue
         eef = word.eef or eefs[len(pucks) % len(eefs)]  # the next one for the next arm
         if word.device == "spacemouse":
-            pucks.append(SpaceMouse(eef, word.path, on_frame=tap(f"spacemouse:{word.path or eef}")))
+            pucks.append(SpaceMouse(eef, word.path))
         elif "spacemouse" in receivers:
             raise UserError("Expected one forwarded SpaceMouse, found several. Plug the others into this machine.")
         else:
-            remote = RemoteSpaceMouse(eef, on_frame=tap("spacemouse@remote"))
+            remote = RemoteSpaceMouse(eef)
             pucks.append(remote)
             receivers["spacemouse"] = remote
     arms = {name: list(dict.fromkeys(names)) for name, names in drives.items()}
-    page = PageSource(eefs, bindings=bindings, devices=arms, camera_yaws=camera_yaws, on_frame=tap("page"))
+    page = PageSource(eefs, bindings=bindings, devices=arms, camera_yaws=camera_yaws)
     return Opened(
         source=Combined([page, *pucks]),
+        parts=(page, *pucks),
         page=page,
         receivers={"page": page} | receivers,
         bindings=page.table() + (spacemouse.TABLE if pucks else []),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -42,7 +42,6 @@ class PageSource:
         bindings: Bindings | None = None,
         devices: Sequence[str] | Mapping[str, Sequence[str]] = get_args(PageDevice),
         camera_yaws: Mapping[str, float] | None = None,
-        on_frame: Callable[[TeleopFrame], None] | None = None,
     ) -> None:
         """Args:
         eefs: End effectors of the robot.
@@ -50,7 +49,6 @@ class PageSource:
         devices: Those of the page's devices that move the robot, or by device the end effectors that it drives. Without
             any, the page still gives commands.
         camera_yaws: By camera, how far the direction that it looks in is turned from the command frame's x (rad).
-        on_frame: Sees every frame, in the thread that it arrived in.
         """
         drives = devices if isinstance(devices, Mapping) else dict.fromkeys(devices, eefs)
         if unknown := set(drives) - set(get_args(PageDevice)):
@@ -61,7 +59,7 @@ class PageSource:
         self._gamepad = Gamepad(self._drives.get("gamepad", eefs))
         self._xr = XrHands(self._drives.get("xr", eefs))
         self._grips = {name: LastChanged() for name in eefs}
-        self._clock, self._lock, self._mailbox = RemoteClock(), threading.Lock(), Mailbox(on_frame)
+        self._clock, self._lock, self.mailbox = RemoteClock(), threading.Lock(), Mailbox()
         self._input = PageInput(t_s=0.0, visible=True, keys=frozenset(), held=frozenset())
         self._time_s: float | None = None
         self._gone: str | None = "open the page"
@@ -98,13 +96,13 @@ class PageSource:
             self._update(PageInput(t_s=0.0, visible=False, keys=frozenset(), held=frozenset()))
             if self._time_s is not None:
                 self._time_s = min(self._time_s, time.monotonic() - 2 * FRESH_S)
-                self._mailbox.put(TeleopFrame(time_s=self._time_s))
+                self.mailbox.put(TeleopFrame(time_s=self._time_s))
 
     def start(self) -> None:
         pass  # the server brings what there is
 
     def latest(self) -> TeleopFrame | None:
-        return self._mailbox.take()
+        return self.mailbox.take()
 
     def stop(self) -> None:
         self.lost("stopped")
@@ -170,7 +168,7 @@ class PageSource:
             command_frame=settings.command_frame,
             operator_yaw_rad=self._yaw(settings),
         )
-        self._mailbox.put(frame)
+        self.mailbox.put(frame)
 
     def _hands(self, settings: PageSettings) -> dict[str, Hand]:
         twists = {eef: np.zeros(6) for arms in self._drives.values() for eef in arms}

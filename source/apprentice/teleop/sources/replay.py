@@ -7,7 +7,48 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from apprentice.teleop.frame import TeleopFrame
+from apprentice.teleop.read_log import Tick
 from apprentice.teleop.sources.base import Mailbox, View
+
+
+class TickReplay:
+    """Plays a session step by step: each control step gets the frame that it got then, as old as it was then.
+
+    A `SteppedSource`. After the last step there are no more frames.
+    """
+
+    def __init__(self, ticks: Sequence[Tick]) -> None:
+        """Args: ticks: In order."""
+        self._ticks = list(ticks)
+        self._place = 0
+        self._frame: TeleopFrame | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps were played."""
+        return self._place >= len(self._ticks)
+
+    def start(self) -> None:
+        self._place, self._frame = 0, None
+
+    def advance(self, time_s: float, view: View) -> None:
+        """Play the next step, stamped with the session's clock as it is now."""
+        del view
+        self._frame = None
+        if not self.done:
+            tick = self._ticks[self._place]
+            self._place += 1
+            if tick.frame is not None:
+                self._frame = replace(tick.frame, time_s=time_s - (tick.time_s - tick.frame.time_s))
+
+    def latest(self) -> TeleopFrame | None:
+        frame = self._frame
+        if frame is not None and frame.events:
+            self._frame = replace(frame, events=())
+        return frame
+
+    def stop(self) -> None:
+        self._place, self._frame = len(self._ticks), None
 
 
 class FrameReplay:

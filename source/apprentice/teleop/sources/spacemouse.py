@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,20 +70,18 @@ class SpaceMouse(ThreadedSource):
         path: str | None = None,
         *,
         cfg: SpaceMouseCfg | None = None,
-        on_frame: Callable[[TeleopFrame], None] | None = None,
     ) -> None:
         """Args:
         eef: End effector that it drives.
         path: Such as "/dev/hidraw1"; None takes the first one.
         cfg: Its speeds.
-        on_frame: Sees every frame, in the thread that reads the device.
 
         Raises:
             UserError: If the system library is missing.
         """
         require_library()
-        self.name = f"spacemouse:{path}" if path else "spacemouse"
-        super().__init__(self.name, on_frame)
+        self.name = f"spacemouse:{path}" if path else f"spacemouse ({eef})"
+        super().__init__(self.name)
         self._reader, self._puck, self._lock = SpaceMouseReader(path), Puck(eef, cfg), threading.Lock()
         self._said: tuple[Twist, tuple[int, ...]] | None = None
         self._time_s: float | None = None
@@ -126,12 +124,11 @@ class RemoteSpaceMouse:
         eef: str,
         *,
         cfg: SpaceMouseCfg | None = None,
-        on_frame: Callable[[TeleopFrame], None] | None = None,
     ) -> None:
-        """Args: as of `SpaceMouse`; `on_frame` is called in the thread that receives."""
+        """Args: as of `SpaceMouse`."""
         self.name = "spacemouse@remote"
         self._puck, self._clock = Puck(eef, cfg), RemoteClock()
-        self._lock, self._mailbox = threading.Lock(), Mailbox(on_frame)
+        self._lock, self.mailbox = threading.Lock(), Mailbox()
         self._last: tuple[Twist, tuple[int, ...]] = np.zeros(6), ()
         self._time_s: float | None = None
         self._gone: str | None = "run `apprentice forward URL` where it is plugged in"
@@ -146,7 +143,7 @@ class RemoteSpaceMouse:
         with self._lock:
             self._gone, self._last = None, (given.axes, given.buttons)
             self._time_s = self._clock.local(given.t_s, arrived_s)
-            self._mailbox.put(self._puck.frame(self._time_s, *self._last))
+            self.mailbox.put(self._puck.frame(self._time_s, *self._last))
 
     def lost(self, reason: str) -> None:
         """The forwarding client is gone: the cap is released, and the last frame is too old to be used."""
@@ -154,13 +151,13 @@ class RemoteSpaceMouse:
             self._clock, self._gone, self._last = RemoteClock(), reason, (np.zeros(6), ())
             if self._time_s is not None:
                 self._time_s = min(self._time_s, time.monotonic() - 2 * self.FRESH_S)
-                self._mailbox.put(TeleopFrame(time_s=self._time_s))
+                self.mailbox.put(TeleopFrame(time_s=self._time_s))
 
     def start(self) -> None:
         pass  # the server brings what there is
 
     def latest(self) -> TeleopFrame | None:
-        return self._mailbox.take()
+        return self.mailbox.take()
 
     def stop(self) -> None:
         self.lost("stopped")
@@ -169,7 +166,7 @@ class RemoteSpaceMouse:
         with self._lock:
             self._puck.arms.sync(grips)
             if self._time_s is not None and self._gone is None:
-                self._mailbox.put(self._puck.frame(self._time_s, *self._last))
+                self.mailbox.put(self._puck.frame(self._time_s, *self._last))
 
     def devices(self) -> list[DeviceStatus]:
         with self._lock:

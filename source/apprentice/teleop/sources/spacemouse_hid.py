@@ -71,7 +71,7 @@ def _enumerate() -> list[Any]:
         return Enumeration().device_list
     except (ImportError, OSError, AttributeError) as error:
         raise UserError(
-            "Expected the library hidapi, which SpaceMouses need, but it is missing: `sudo apt install libhidapi-hidraw0`."
+            "Expected the library hidapi for the SpaceMouse, but it is missing: `sudo apt install libhidapi-hidraw0`."
         ) from error
 
 
