@@ -268,6 +268,9 @@ def test_https_is_trusted_by_devices_that_trust_the_authority(tmp_path):
             async with web.session.get(web.url("/ca.crt"), ssl=trust) as answer:
                 assert await answer.read() == web.address.ca.read_bytes()
                 assert answer.content_type == "application/x-x509-ca-cert"
+            trust_this = aiohttp.Fingerprint(bytes.fromhex(web.address.fingerprint or ""))
+            async with web.session.get(web.address.urls[0], ssl=trust_this) as answer:
+                assert answer.status == 200
             async with web.session.ws_connect(web.url("/ws"), origin=web.origin, ssl=trust) as socket:
                 await socket.send_json(HELLO)
                 await socket.receive_json(timeout=10)
@@ -325,4 +328,4 @@ def test_wrong_settings_are_refused_with_what_was_expected(wrong):
 def test_the_qr_code_is_a_picture_for_screens_and_terminals():
     url = "https://192.168.7.5:8765/?token=" + "x" * 32
     assert b"<svg" in qr.svg(url)
-    assert qr.terminal(url).count("\n") > 10
+    assert qr.for_terminal(url).count("\n") > 10

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import random
 import socket
 import threading
 import time
@@ -326,6 +327,59 @@ def test_a_hundred_clients_that_connect_and_stall_leave_the_driver_alone():
             await driver.settled()
             assert steps == sorted(set(steps))
             assert len(ears.seqs) == 30
+            for _, writer in connections:
+                writer.close()
+
+    asyncio.run(run())
+
+
+def test_nonsense_on_the_wire_leaves_the_driver_alone(caplog):
+    key = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n"
+    upgrade = key.format("dGhlIHNhbXBsZSBub25jZQ==")
+    noise = random.Random(1)
+
+    async def nonsense(web):
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.address.port)
+        path = noise.choice(["/ws", "/cam", "/", "/%ff", "/view/"])
+        token = noise.choice([web.address.token, "\xff\xfe", ""])
+        writer.write(f"GET {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{upgrade}\r\n".encode("latin1"))
+        await reader.read(100)
+        hello = b'{"type":"hello","name":"x","kind":"page"}'
+        for body in (noise.choice([hello, noise.randbytes(40)]), noise.randbytes(100)):
+            # a frame of text, unmasked by a mask of zeros
+            frame = bytes((0x81, 0x80 | len(body), 0, 0, 0, 0)) + body
+            writer.write(noise.choice([frame, noise.randbytes(50)]))
+        await asyncio.sleep(noise.random() * 0.05)
+        writer.transport.abort()
+
+    async def run():
+        ears = Ears()
+        async with serving({"page": ears}) as web:
+            driver = await web.page()
+            for _ in range(8):
+                await asyncio.gather(*(nonsense(web) for _ in range(25)), return_exceptions=True)
+            await driver.input()
+            await driver.settled()
+            assert len(ears.heard) == 1
+            assert ears.losses == []
+
+    asyncio.run(run())
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_connections_beyond_the_limit_are_cut_and_not_queued():
+    async def run():
+        async with serving({"page": Ears()}, max_clients=2) as web:
+            driver = await web.page()
+            connections = [await asyncio.open_connection("127.0.0.1", web.address.port) for _ in range(40)]
+            # a connection that is cut ends at once; those that are let in say nothing until they are asked
+            endings = {asyncio.ensure_future(reader.read()) for reader, _ in connections}
+            cut, kept = await asyncio.wait(endings, timeout=1)
+            assert len(cut) == 40 - 15
+            for ending in kept:
+                ending.cancel()
+            await asyncio.gather(*endings, return_exceptions=True)
+            await driver.settled()
             for _, writer in connections:
                 writer.close()
 

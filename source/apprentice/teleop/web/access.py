@@ -16,7 +16,7 @@ PAGE_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-# viser's page is one file that unpacks itself: its scripts, workers and WebAssembly are inside
+# viser's page is one file that unpacks itself, scripts, workers and WebAssembly, and it evaluates text
 VIEW_POLICY = (
     "default-src 'self' blob: data:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
     "style-src 'self' 'unsafe-inline' blob: data:; worker-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -77,7 +77,7 @@ class Access:
             response.headers["Cache-Control"] = "no-store"
 
     def _matches(self, secret: str | None) -> bool:
-        return secret is not None and secrets.compare_digest(secret.encode(), self._token)
+        return secret is not None and secrets.compare_digest(secret.encode(errors="replace"), self._token)
 
 
 def _brought(request: web.Request) -> str | None:

@@ -47,6 +47,11 @@ class Certificates:
     server: Path
     """Key and certificate of this machine."""
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of this machine's certificate, in hexadecimal digits."""
+        return x509.load_pem_x509_certificate(self.server.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
     def context(self) -> ssl.SSLContext:
         """Settings of a server that shows this machine's certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

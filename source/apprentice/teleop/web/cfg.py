@@ -74,3 +74,5 @@ class Address:
     """The one to open on another device; None if no other device can reach it."""
     ca: Path | None
     """Certificate of the authority that devices are to trust; None without https."""
+    fingerprint: str | None
+    """SHA-256 of the server's certificate, in hexadecimal digits, for programs to compare; None without https."""

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import WSCloseCode
 
+from apprentice.teleop.sources.base import Receiver
 from apprentice.teleop.web.messages import Control, DeviceReading, Drive, Hello, Malformed, Message, Ping
 
 PAGE = "page"
 """Name of the receiver that hears the page that drives."""
 SILENT_S = 5.0
 """A page sends 20 times a second. One that is silent for this long hangs, even if its browser still answers."""
-
-log = logging.getLogger(__name__)
-
-
-class Receiver(Protocol):
-    """Hears what an operator does. Called in the server's thread; must be fast and must not wait."""
-
-    def receive(self, message: Mapping[str, Any], arrived_s: float) -> None:
-        """Take a message that arrived at `arrived_s` (monotonic clock). ValueError says what is malformed."""
-        ...
-
-    def lost(self, reason: str) -> None:
-        """Nobody sends any more: release everything."""
-        ...
 
 
 class Mail(Protocol):
@@ -61,7 +47,7 @@ class Client:
 
 
 class Hub:
-    """Lets messages of the driver through, and of nobody else."""
+    """Lets messages of the driver through, and of nobody else. Receivers are called here: they must be fast."""
 
     def __init__(self, receivers: Mapping[str, Receiver], max_clients: int, on_change: Callable[[], None]) -> None:
         self._receivers = receivers

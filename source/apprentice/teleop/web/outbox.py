@@ -88,7 +88,7 @@ def open_socket(stall_s: float, longest: int) -> web.WebSocketResponse:
 async def close_socket(sock: web.WebSocketResponse, transport: asyncio.Transport, code: int, reason: str) -> None:
     """Say why and close, without waiting for a client that does not listen."""
     # the protocol allows 123 bytes
-    text = reason.encode()[:123].decode(errors="ignore").encode()
+    text = reason.encode(errors="replace")[:123].decode(errors="ignore").encode()
     try:
         async with asyncio.timeout(2.0):
             await sock.close(code=code, message=text)

@@ -7,7 +7,7 @@ import io
 import segno
 
 
-def terminal(url: str) -> str:
+def for_terminal(url: str) -> str:
     """Lines to print, with two modules in each character's height."""
     text = io.StringIO()
     segno.make_qr(url, error="l").terminal(out=text, compact=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import math
 import secrets
 import socket
@@ -13,16 +14,18 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from apprentice.errors import UserError
+from apprentice.teleop.sources.base import Receiver
 from apprentice.teleop.web import addresses, pages
 from apprentice.teleop.web.access import Access
 from apprentice.teleop.web.certificates import Certificates, certificates, data_dir
 from apprentice.teleop.web.cfg import Address, WebCfg
-from apprentice.teleop.web.hub import Hub, Receiver
+from apprentice.teleop.web.hub import Hub
 from apprentice.teleop.web.inbox import Inbox
 from apprentice.teleop.web.proxy import PREFIX, ViewProxy
 from apprentice.teleop.web.sockets import CameraSockets, ControlSockets, encode_picture
@@ -138,13 +141,17 @@ class PageServer:
             view.install(app)
         pages.install(app, address)
 
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, logger=_logger(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=1.0)
         await runner.setup()
+        handlers = runner.server
+        assert handlers is not None, "the runner was set up"
+        most = CONNECTIONS_PER_CLIENT * self._cfg.max_clients
         loop = asyncio.get_running_loop()
-        limit = CONNECTIONS_PER_CLIENT * self._cfg.max_clients
-        handshake_s = IDLE_S if context else None
         server = await loop.create_server(
-            _limited(runner, limit), sock=listening, ssl=context, ssl_handshake_timeout=handshake_s
+            lambda: _Gate(handlers, most),
+            sock=listening,
+            ssl=context,
+            ssl_handshake_timeout=IDLE_S if context else None,
         )
         inboxes = (self._status, self._pictures, self._pulses)
         self._status.open(loop, state.update)
@@ -188,17 +195,33 @@ class _State:
                 await asyncio.sleep(self._period_s)
 
 
-class _Refusal(asyncio.Protocol):
-    """Ends a connection that is one too many."""
+class _Gate(asyncio.Protocol):
+    """Lets a connection in unless there are too many. Asked when it is made: many may be accepted at once."""
+
+    def __init__(self, server: web.Server, most: int) -> None:
+        self._server = server
+        self._most = most
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).abort()
+        assert isinstance(transport, asyncio.Transport)
+        if len(self._server.connections) >= self._most:
+            transport.abort()
+            return
+        handler = self._server()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
 
 
-def _limited(runner: web.AppRunner, most: int) -> Callable[[], asyncio.Protocol]:
-    server = runner.server
-    assert server is not None, "the runner was set up"
-    return lambda: server() if len(server.connections) < most else _Refusal()
+def _logger() -> logging.Logger:
+    """Tells of faults of ours. That somebody sends nonsense or goes away is not one."""
+    logger = logging.getLogger(__name__)
+    logger.addFilter(_is_fault)
+    return logger
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
 async def _relieve(hub: Hub) -> None:
@@ -240,6 +263,7 @@ def _address(cfg: WebCfg, port: int, tls: Certificates | None) -> Address:
         urls=urls,
         share=next(iter(elsewhere), None),
         ca=tls.ca if tls else None,
+        fingerprint=tls.fingerprint if tls else None,
     )
 
 

@@ -75,6 +75,8 @@ class ControlSockets:
                 await self._talk(sock, outbox)
         except Refused as refusal:
             code, reason = refusal.code, refusal.reason
+        except ConnectionError:
+            pass  # it went away while it was answered
         finally:
             del self._open[sock]
             await close_socket(sock, transport, code, reason)
@@ -184,13 +186,15 @@ class CameraSockets:
         self._outboxes.add(outbox)
         for camera, picture in self._newest.items():
             outbox.replace(camera, picture)
+        said = False
         try:
             async with outbox.sending():
-                message = await sock.receive()
+                said = (await sock.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY)
+        except ConnectionError:
+            pass  # it went away while it was answered
         finally:
             self._outboxes.discard(outbox)
             del self._open[sock]
-        said = message.type in (WSMsgType.TEXT, WSMsgType.BINARY)
         code = WSCloseCode.POLICY_VIOLATION if said else WSCloseCode.OK
         await close_socket(sock, transport, code, "cameras only send" if said else "")
         return sock
