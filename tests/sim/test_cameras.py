@@ -9,7 +9,7 @@ from scripted_grasp import TASK
 
 from apprentice.errors import UserError
 from apprentice.sim import gl
-from apprentice.sim.render import StateRenderer, detail_for, render_demos
+from apprentice.sim.render import StateRenderer, detail_for
 from apprentice.sim.scene_model import scene_model
 from apprentice.sim.views import FRONT, TABLE, WRIST, CameraView
 
@@ -129,10 +129,10 @@ def test_an_episode_is_drawn_like_its_states(session, state):
     scene = scene_model(session.env, VIEWS, detail_for(SIZE))
     states = {name: np.stack([value, value]) for name, value in state.items()}
     states["rigid_object/cube_2/root_pose"][1, 2] += 0.1
-    (images,) = render_demos(pickle.loads(pickle.dumps(scene)), VIEWS, [states], width=SIZE, height=SIZE)
+    renderer = StateRenderer(pickle.loads(pickle.dumps(scene)), VIEWS, width=SIZE, height=SIZE, samples=0)
+    images = renderer.render_episode(states)
     assert {name: value.shape for name, value in images.items()} == {view.name: (2, SIZE, SIZE, 3) for view in VIEWS}
     assert (images["table"][0] != images["table"][1]).any()
-    renderer = StateRenderer(scene, VIEWS, width=SIZE, height=SIZE, samples=0)
     for step in range(2):
         for name, image in renderer.render({key: value[step] for key, value in states.items()}).items():
             np.testing.assert_array_equal(image, images[name][step])

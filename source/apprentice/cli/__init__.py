@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "Look for what is wrong with a demo file",
     "replay": "Play demos back open-loop and certify those that reproduce bit for bit",
     "augment": "Generate demos from source demos",
+    "render": "Add camera images to demos, drawn from their recorded states",
     "train": "Train a policy from a demo file",
     "evaluate": "Measure how often a policy succeeds",
     "compare": "Compare two evaluations on the same initial states",

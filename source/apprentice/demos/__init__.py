@@ -1,5 +1,6 @@
 """The demo store: crash-safe writing, reading, checking and converting of demonstrations."""
 
+from apprentice.demos.additions import AddingCopy, write_addition
 from apprentice.demos.checks import Finding, Report, check_file
 from apprentice.demos.edit import set_demo_attrs, write_annotations
 from apprentice.demos.hdf5 import Tree
@@ -12,6 +13,7 @@ from apprentice.demos.schema import Demo
 from apprentice.demos.writer import DemoWriter
 
 __all__ = [
+    "AddingCopy",
     "Certificate",
     "Demo",
     "DemoFile",
@@ -28,5 +30,6 @@ __all__ = [
     "set_demo_attrs",
     "timestamp",
     "versions",
+    "write_addition",
     "write_annotations",
 ]

@@ -8,9 +8,7 @@ For the videos of a report, and for the replay pass that adds camera observation
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -131,56 +129,6 @@ class StateRenderer:
         """Free what OpenGL holds."""
         self._gpu.free()
         self._context.free()
-
-
-def render_demos(
-    scene: SceneModel,
-    views: Sequence[CameraView],
-    demos: Iterable[Mapping[str, NDArray[np.floating[Any]]]],
-    *,
-    width: int = 84,
-    height: int = 84,
-    processes: int = 1,
-) -> Iterator[dict[str, NDArray[np.uint8]]]:
-    """Draw demos from their stored states: the replay pass that adds images. One at a time per process.
-
-    Args:
-        scene: From `scene_model(session.env, views, detail_for(width))`.
-        views: Cameras, those of `scene`.
-        demos: States of each demo, as `StateRenderer.render_episode` takes them.
-        width: Image width in pixels.
-        height: Image height in pixels.
-        processes: Processes that draw; more than one helps up to the number of processor cores.
-
-    Yields:
-        Images of each demo, in order: by view name, shapes (T, H, W, 3).
-    """
-    settings = (scene, views, width, height)
-    if processes == 1:
-        _start_drawing(*settings)
-        yield from map(_draw_demo, demos)
-        return
-    with multiprocessing.get_context("spawn").Pool(processes, _start_drawing, settings) as pool:
-        yield from pool.imap(_draw_demo, demos)
-
-
-_renderer: StateRenderer | None = None
-"""This process's renderer, for `render_demos`."""
-
-
-def _start_drawing(scene: SceneModel, views: Sequence[CameraView], width: int, height: int) -> None:
-    global _renderer
-    # images this small are drawn faster by one thread; processes use the other cores
-    os.environ.setdefault("LP_NUM_THREADS", "0")
-    if _renderer is not None:
-        _renderer.close()
-    # jagged edges at this size carry as much information as smooth ones, at half the cost
-    _renderer = StateRenderer(scene, views, width=width, height=height, samples=0)
-
-
-def _draw_demo(states: Mapping[str, NDArray[np.floating[Any]]]) -> dict[str, NDArray[np.uint8]]:
-    assert _renderer is not None
-    return _renderer.render_episode(states)
 
 
 def detail_for(width: int) -> float:

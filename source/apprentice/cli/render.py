@@ -1,0 +1,33 @@
+"""Add camera images to demos, drawn from their recorded states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from apprentice.cli import leave
+from apprentice.cli.output import say
+from apprentice.cli.progress import drawn
+from apprentice.record.render_cfg import RenderCfg
+
+
+def main(
+    file: tyro.conf.Positional[Path],
+    output: Path,
+    cfg: Annotated[RenderCfg, tyro.conf.arg(name="")] = RenderCfg(),
+) -> None:
+    """Write a copy of a demo file in which every demo has images too, as obs/<camera>_image.
+
+    Args:
+        file: The demo file (HDF5). It stays as it is.
+        output: The new demo file. An interrupted command goes on where it stopped.
+        cfg: What to draw.
+    """
+    from apprentice.record.render import render
+
+    with drawn("Drawing") as progress:
+        report = render(file, output, cfg, progress)
+    say(report.summary())
+    leave()
