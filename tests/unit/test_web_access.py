@@ -216,6 +216,34 @@ def test_a_view_that_has_stopped_is_an_error_and_not_a_hang():
     asyncio.run(run())
 
 
+def test_the_3d_views_socket_ends_with_the_3d_view():
+    async def run():
+        async with contextlib.AsyncExitStack() as stack:
+            view = contextlib.AsyncExitStack()
+            port, _ = await view.enter_async_context(upstream())
+            web = await stack.enter_async_context(serving({}, view_port=port))
+            socket = await web.socket("/view")
+            await view.aclose()
+            assert (await socket.receive(timeout=10)).type == aiohttp.WSMsgType.CLOSE
+
+    asyncio.run(run())
+
+
+def test_only_so_many_views_are_open_at_once():
+    async def run():
+        async with upstream() as (port, _), serving({}, view_port=port, max_clients=1) as web:
+            socket = await web.socket("/view")
+            bearer = {"Authorization": f"Bearer {web.address.token}"}
+            assert await refused(web.session, web.url("/view"), headers=bearer) == 503
+            await socket.send_str("bye")
+            await socket.receive(timeout=10)
+            again = await web.socket("/view")
+            await again.send_str("hello")
+            assert await again.receive_str(timeout=10) == "HELLO"
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("view", [True, False])
 def test_pages_are_told_whether_there_is_a_3d_view(view):
     async def run():

@@ -39,6 +39,11 @@ def test_the_certificate_holds_for_every_name_and_address(tmp_path):
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "192.168.7.5"]
 
 
+def test_names_of_every_language_are_possible(tmp_path):
+    certificates(["bänk.local"], tmp_path)
+    assert alternatives(leaf(tmp_path)).get_values_for_type(x509.DNSName) == ["xn--bnk-qla.local"]
+
+
 def test_apple_devices_accept_its_life(tmp_path):
     certificates(NAMES, tmp_path)
     certificate = leaf(tmp_path)

@@ -518,6 +518,7 @@ def test_a_port_that_is_taken_is_an_error_that_says_what_to_do():
             PageServer(WebCfg(port=port), {}, {}).start()
 
 
-def test_a_host_that_does_not_exist_is_an_error_that_says_what_to_do():
+@pytest.mark.parametrize("host", ["203.0.113.7", "", "a" * 100, "no such host"])
+def test_a_host_that_cannot_be_served_is_an_error_that_says_what_to_do(host):
     with pytest.raises(UserError, match="--host"):
-        PageServer(WebCfg(host="203.0.113.7", https="never"), {}, {}).start()
+        PageServer(WebCfg(host=host, port=0, https="never"), {}, {}).start()

@@ -30,7 +30,7 @@ class WebCfg:
     """How many pages and devices may be connected at once; and as many viewers of cameras and of the 3D view."""
     max_message_bytes: int = 65536
     """Longest message that a client may send."""
-    max_messages_hz: float = 250.0
+    max_messages_hz: float = 500.0
     """Messages that a client may send, on average over some seconds."""
     state_hz: float = 20.0
     """How often pages are told the state, at most."""

@@ -242,7 +242,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, place = min(found, key=lambda entry: entry[0] != socket.AF_INET)
         both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(place[:2], family=family, backlog=128, dualstack_ipv6=both)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise UserError(
             f"Expected to serve the page on port {port} of {host}, got: {error}. Choose another --port (0 takes a free "
             "one) or another --host."
