@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
-import math
 import secrets
 import socket
 import ssl
@@ -17,18 +14,18 @@ from concurrent.futures import Future
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
-from apprentice.errors import UserError
 from apprentice.teleop.sources.base import Receiver
 from apprentice.teleop.web import addresses, pages
 from apprentice.teleop.web.access import Access
 from apprentice.teleop.web.certificates import Certificates, certificates, data_dir
 from apprentice.teleop.web.cfg import Address, WebCfg
+from apprentice.teleop.web.connections import Gate, fault_logger, listen
 from apprentice.teleop.web.hub import Hub
 from apprentice.teleop.web.inbox import Inbox
 from apprentice.teleop.web.proxy import PREFIX, ViewProxy
 from apprentice.teleop.web.sockets import CameraSockets, ControlSockets, encode_picture
+from apprentice.teleop.web.state import STATUS, StateSender, to_json
 
 IDLE_S = 10.0
 """A connection that asks for nothing is closed after this."""
@@ -73,7 +70,7 @@ class PageServer:
         Raises:
             UserError: If the host or port cannot be used, or the certificates are broken.
         """
-        listening = _listen(self._cfg.host, self._cfg.port)
+        listening = listen(self._cfg.host, self._cfg.port)
         try:
             names = [*addresses.own_names(), *addresses.reachable(self._cfg.host)]
             tls = certificates(names, (self._cfg.data_dir or data_dir()) / "https") if self._cfg.encrypted else None
@@ -91,7 +88,7 @@ class PageServer:
 
     def publish(self, status: Mapping[str, Any]) -> None:
         """Tell all pages how the session is. Returns at once, from any thread; the newest counts."""
-        self._status.put("status", _json(status))
+        self._status.put(STATUS, to_json(status))
 
     def show(self, camera: str, jpeg: bytes) -> None:
         """Show a camera's picture. Returns at once, from any thread; the newest counts."""
@@ -99,7 +96,7 @@ class PageServer:
 
     def pulse(self, hand: str, strength: float, ms: int) -> None:
         """Let the driver's hand feel a pulse, 0 to 1, where the device can. Returns at once, from any thread."""
-        self._pulses.put(hand, _json({"type": "pulse", "hand": hand, "strength": strength, "ms": ms}))
+        self._pulses.put(hand, to_json({"type": "pulse", "hand": hand, "strength": strength, "ms": ms}))
 
     def stop(self) -> None:
         """Close everything. Doing so twice does nothing."""
@@ -131,7 +128,7 @@ class PageServer:
         view = ViewProxy(self._view_port, self._cfg.max_clients) if self._view_port is not None else None
         control = ControlSockets(self._cfg, hub, {**self._welcome, "view": f"{PREFIX}/" if view else None})
         cameras = CameraSockets(self._cfg)
-        state = _State(hub, control, news, self._cfg.state_hz)
+        state = StateSender(hub, control, news, self._cfg.state_hz)
 
         app = web.Application()
         Access(address.token, address.port, encrypted=context is not None).install(app)
@@ -141,14 +138,16 @@ class PageServer:
             view.install(app)
         pages.install(app, address)
 
-        runner = web.AppRunner(app, logger=_logger(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            app, logger=fault_logger(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=1.0
+        )
         await runner.setup()
         handlers = runner.server
         assert handlers is not None, "the runner was set up"
         most = CONNECTIONS_PER_CLIENT * self._cfg.max_clients
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Gate(handlers, most),
+            lambda: Gate(handlers, most),
             sock=listening,
             ssl=context,
             ssl_handshake_timeout=IDLE_S if context else None,
@@ -170,60 +169,6 @@ class PageServer:
             await runner.cleanup()
 
 
-class _State:
-    """Puts the status of the session and who is there together, not more often than pages want it."""
-
-    def __init__(self, hub: Hub, control: ControlSockets, news: asyncio.Event, hz: float) -> None:
-        self._hub = hub
-        self._control = control
-        self._news = news
-        self._period_s = 1 / hz
-        self._status: str | None = None
-
-    def update(self, mail: Mapping[str, str]) -> None:
-        self._status = mail["status"]
-        self._news.set()
-
-    async def send(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            if self._status is not None:
-                people = json.dumps({"type": "state", **self._hub.roster()})
-                fields = [text[1:-1] for text in (self._status, people) if len(text) > 2]
-                self._control.tell("{" + ",".join(fields) + "}")
-                await asyncio.sleep(self._period_s)
-
-
-class _Gate(asyncio.Protocol):
-    """Lets a connection in unless there are too many. Asked when it is made: many may be accepted at once."""
-
-    def __init__(self, server: web.Server, most: int) -> None:
-        self._server = server
-        self._most = most
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        if len(self._server.connections) >= self._most:
-            transport.abort()
-            return
-        handler = self._server()
-        transport.set_protocol(handler)
-        handler.connection_made(transport)
-
-
-def _logger() -> logging.Logger:
-    """Tells of faults of ours. That somebody sends nonsense or goes away is not one."""
-    logger = logging.getLogger(__name__)
-    logger.addFilter(_is_fault)
-    return logger
-
-
-def _is_fault(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | ConnectionError)
-
-
 async def _relieve(hub: Hub) -> None:
     while True:
         await asyncio.sleep(RELIEVE_EVERY_S)
@@ -233,20 +178,6 @@ async def _relieve(hub: Hub) -> None:
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended by itself
         loop.call_soon_threadsafe(what)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        # localhost is often both: IPv4 is what tunnels and headsets lead to
-        family, *_, place = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-        both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server(place[:2], family=family, backlog=128, dualstack_ipv6=both)
-    except (OSError, UnicodeError) as error:
-        raise UserError(
-            f"Expected to serve the page on port {port} of {host}, got: {error}. Choose another --port (0 takes a free "
-            "one) or another --host."
-        ) from error
 
 
 def _address(cfg: WebCfg, port: int, tls: Certificates | None) -> Address:
@@ -265,21 +196,3 @@ def _address(cfg: WebCfg, port: int, tls: Certificates | None) -> Address:
         ca=tls.ca if tls else None,
         fingerprint=tls.fingerprint if tls else None,
     )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    except ValueError:
-        # browsers cannot read NaN, and a rate that isn't known yet must not end a session
-        return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
