@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from PIL import Image
@@ -21,11 +22,19 @@ from apprentice.teleop.web.cfg import Address, WebCfg
 from apprentice.teleop.web.server import PageServer
 
 REPO = Path(__file__).resolve().parents[2]
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WAIT_S = 15.0
+COMPLAINTS: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
+"""Errors and warnings of every page that was opened."""
 
 
 class Recorder:
@@ -70,7 +79,13 @@ def status(state: str = "ready", **changes: Any) -> dict[str, Any]:
         "held_steps": 10,
         "subtasks": [
             {"eef": "franka", "signal": "grasp_1", "object": "cube_2", "done": running, "marked": None},
-            {"eef": "franka", "signal": "stack_1", "object": "cube_1", "done": False, "marked": 96 if running else None},
+            {
+                "eef": "franka",
+                "signal": "stack_1",
+                "object": "cube_1",
+                "done": False,
+                "marked": 96 if running else None,
+            },
             {"eef": "franka", "signal": None, "object": "cube_3", "done": False, "marked": None},
         ],
         "saved": 3,
@@ -181,7 +196,7 @@ def open_desk(*, view: bool = True, port: int = 0, token: str = "") -> Iterator[
 def open_browser() -> Iterator[Browser]:
     """Headless Chromium of this machine."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "Expected Chromium to test the page with, found none. Install it, such as with `apt install chromium`."
+    assert found, "Expected Chromium to test the page with, found none: install the package chromium."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
@@ -189,13 +204,12 @@ def open_browser() -> Iterator[Browser]:
 
 
 def open_page(browser: Browser | BrowserContext, url: str, **options: Any) -> Page:
-    """A page that is connected and drawn. Its complaints are kept in `page.complaints`."""
+    """A page that is connected and drawn."""
     context = browser if isinstance(browser, BrowserContext) else browser.new_context(**options)
     page = context.new_page()
-    complaints: list[str] = []
-    page.complaints = complaints  # type: ignore[attr-defined]
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    said = COMPLAINTS[page] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(url)
     page.wait_for_selector('body[data-link="open"]')
     page.wait_for_selector('body:not([data-state="waiting"])')

@@ -13,7 +13,7 @@ export function describe(status, { driving, driver, say }) {
     waiting: ["Waiting for the simulator", "It is loading the task; the first time takes a minute."],
     ready: ["Ready", `${because}${say("start")} to begin. ${say("drive")}`],
     countdown: ["Get ready", "Recording is about to begin."],
-    recording: ["Recording", `${say("drive")} Success that holds saves the demo by itself.`],
+    recording: ["Recording", "Success that holds saves the demo by itself."],
     paused: ["Paused", `${because}${say("start")} to go on, or ${say("rewind")} to rewind.`],
     rewinding: ["Rewinding", "Let go where it should go on. What lies after that moment leaves the demo."],
     saved: ["Saved", status.last ? `${status.last.name}, ${seconds(status.last.seconds)}. The next one comes up.` : "The next one comes up."],

@@ -111,7 +111,7 @@ function draw(frame, mode) {
 // Hangs the panels up around where the operator looks when the session begins.
 function hang({ position, orientation }) {
   const head = { position, yaw: yawOf(orientation) };
-  panels.set("banner", signs.banner, facing(head, 1.3, 0, 0.32), 0.9);
+  panels.set("banner", signs.banner, facing(head, 1.3, 0, 0.34), 1.15);
   buttonsModel = facing(head, 0.5, 0.75, -0.25);
   panels.set("buttons", signs.buttons, buttonsModel, BUTTONS_M);
   const apart = 0.52;
@@ -124,8 +124,10 @@ function hang({ position, orientation }) {
 function paint() {
   const context = { driving: people.driving, driver: people.driverName, say };
   if (signs.drawBanner(status, context, !link.isOpen)) panels.touch("banner");
-  const held = Object.values(xr.hands).filter(({ source }) => source === "hand").flatMap(({ buttons }) => buttons.map((value, index) => (value ? index : -1)));
-  if (signs.drawButtons(Object.fromEntries(input.AIR_BUTTONS.map(({ button }) => [button, held.includes(button)])))) panels.touch("buttons");
+  const bare = Object.values(xr.hands).filter(({ source }) => source === "hand");
+  const pressed = input.AIR_BUTTONS.map(({ button }) => [button, bare.some(({ buttons }) => buttons[button])]);
+  if (signs.drawButtons(Object.fromEntries(pressed))) panels.touch("buttons");
+  panels.show("buttons", bare.length > 0);
 }
 
 function say(command) {

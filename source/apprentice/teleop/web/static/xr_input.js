@@ -27,14 +27,18 @@ export function read(frame, space, press) {
   return { head: viewer ? pose(viewer.transform) : null, hands };
 }
 
+// Controllers whose position was measured at least once. Some runtimes call every position emulated.
+const measured = new WeakSet();
+
 function controller(frame, space, source) {
   const grip = source.gripSpace && frame.getPose(source.gripSpace, space);
+  if (grip && !grip.emulatedPosition) measured.add(source);
   const values = source.gamepad ? source.gamepad.buttons.map(({ value }) => finite(value)) : [];
   const axes = source.gamepad ? [...source.gamepad.axes].map(finite) : [];
   return {
     ...(grip ? pose(grip.transform) : NOWHERE),
-    // a guessed position (the controller is out of sight) must not move the robot
-    tracked: Boolean(grip) && !grip.emulatedPosition,
+    // a position that is only guessed since the controller went out of sight must not move the robot
+    tracked: Boolean(grip) && !(grip.emulatedPosition && measured.has(source)),
     source: "controller",
     trigger: values[0] ?? 0,
     squeeze: values[1] ?? 0,

@@ -39,6 +39,11 @@ export class Panels {
     this.panels.set(name, { canvas, model, width, texture: old?.texture ?? gl.createTexture(), fresh: true });
   }
 
+  show(name, shown) {
+    const panel = this.panels.get(name);
+    if (panel) panel.hidden = !shown;
+  }
+
   // The canvas of a panel was drawn anew.
   touch(name) {
     const panel = this.panels.get(name);
@@ -59,7 +64,8 @@ export class Panels {
       gl.viewport(x, y, width, height);
       gl.uniformMatrix4fv(this.place.projection, false, view.projectionMatrix);
       gl.uniformMatrix4fv(this.place.view, false, view.transform.inverse.matrix);
-      for (const { canvas, model, width: wide, texture } of this.panels.values()) {
+      for (const { canvas, model, width: wide, texture, hidden } of this.panels.values()) {
+        if (hidden) continue;
         gl.bindTexture(gl.TEXTURE_2D, texture);
         gl.uniformMatrix4fv(this.place.model, false, model);
         gl.uniform2f(this.place.size, wide, (wide * canvas.height) / canvas.width);
