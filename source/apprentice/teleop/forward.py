@@ -120,8 +120,8 @@ async def _forward(
                 report(f"the server answers {error.status}, trying again")
             except aiohttp.ClientSSLError as error:
                 raise UserError(
-                    f"Expected a certificate that this machine trusts, found: {error}. Install the server's /ca.crt, or "
-                    "say --fingerprint with what the server printed."
+                    f"Expected a certificate that this machine trusts, found: {error}. Install the server's /ca.crt, "
+                    "or say --fingerprint with what the server printed."
                 ) from error
             except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
                 report(f"no connection ({error}), trying again")

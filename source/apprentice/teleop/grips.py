@@ -18,9 +18,13 @@ class LastChanged:
         self._owner: str | None = None
 
     def update(self, values: Mapping[str, float]) -> float:
-        """Take what everybody says now; the last of several that change at once wins. Who is new changes nothing."""
+        """Take what everybody says now; the last of several that change at once wins.
+
+        Who joins later changes nothing by that.
+        """
+        first = not self._seen
         for name, value in values.items():
-            changed = abs(value - self._seen.setdefault(name, value)) > self.NOTICEABLE
+            changed = abs(value - self._seen.setdefault(name, self._value if first else value)) > self.NOTICEABLE
             if changed:
                 self._owner = name
             if changed or name == self._owner:

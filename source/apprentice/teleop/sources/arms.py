@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 class Arms:
     """The arms that one device can drive, one at a time."""
 
-    def __init__(self, eefs: Sequence[str]) -> None:
-        """Args: eefs: End effectors, the one to begin with first."""
+    def __init__(self, eefs: Sequence[str], grips: dict[str, float] | None = None) -> None:
+        """Args:
+        eefs: End effectors, the one to begin with first.
+        grips: How the grippers are, for several devices that toggle the same ones; None for a device of its own.
+        """
         if not eefs:
             raise ValueError("Expected at least one end effector, got none.")
         self.eefs = tuple(eefs)
         self._place = 0
-        self.grips = dict.fromkeys(self.eefs, 0.0)
+        self.grips = dict.fromkeys(self.eefs, 0.0) if grips is None else grips
         """By end effector, 0 open to 1 closed."""
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +53,8 @@ class GamepadCfg:
 class Gamepad:
     """Reads the pads that a browser reports. With several, all drive the same arm, one at a time does best."""
 
-    def __init__(self, eefs: Sequence[str], cfg: GamepadCfg | None = None) -> None:
-        self.arms = Arms(eefs)
+    def __init__(self, arms: Arms, cfg: GamepadCfg | None = None) -> None:
+        self.arms = arms
         self._cfg = cfg or GamepadCfg()
         self._pads: Sequence[Pad] = ()
         self._held: frozenset[tuple[int, int]] = frozenset()
@@ -68,10 +68,6 @@ class Gamepad:
         if pressed & {_RB, _RT}:
             self.arms.toggle()
         return tuple(command for button, command in _COMMANDS.items() if button in pressed)
-
-    def sync(self, grips: Mapping[str, float]) -> None:
-        """An episode begins or goes on."""
-        self.arms.sync(grips)
 
     def twist(self, speed: float = 1.0) -> Twist:
         """Wanted velocity of the driven hand. Shape (6,).

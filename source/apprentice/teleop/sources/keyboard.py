@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from apprentice.teleop.bindings import Bindings, label
@@ -24,8 +22,8 @@ _COMMANDS = (Command.START, Command.PAUSE, Command.SAVE, Command.DISCARD, Comman
 class Keyboard:
     """Reads sets of held keys, named as `KeyboardEvent.code`."""
 
-    def __init__(self, bindings: Bindings, eefs: Sequence[str]) -> None:
-        self.arms = Arms(eefs)
+    def __init__(self, bindings: Bindings, arms: Arms) -> None:
+        self.arms = arms
         self._bindings, self._key = bindings, bindings.keys()
         self._moving = {self._key[name] for pair in _AXES for name in pair}
         self._held: frozenset[str] = frozenset()
@@ -41,9 +39,8 @@ class Keyboard:
             self.arms.toggle()
         return tuple(command for command in _COMMANDS if self._key[command.value] in pressed)
 
-    def sync(self, grips: Mapping[str, float]) -> None:
+    def sync(self) -> None:
         """An episode begins or goes on. Keys that are held down already move the hand only when pressed anew."""
-        self.arms.sync(grips)
         self._stale = self._held & self._moving
 
     def twist(self, speed: float = 1.0) -> Twist:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from apprentice.teleop.frame import REWIND, Command, CommandFrame, Hand, TeleopF
 from apprentice.teleop.grips import LastChanged
 from apprentice.teleop.remote_clock import RemoteClock
 from apprentice.teleop.sources import gamepad, messages, xr
+from apprentice.teleop.sources.arms import Arms
 from apprentice.teleop.sources.base import DeviceStatus, Mailbox
 from apprentice.teleop.sources.gamepad import Gamepad
 from apprentice.teleop.sources.keyboard import Keyboard
@@ -55,10 +57,11 @@ class PageSource:
             raise ValueError(f"Expected devices of a page, {', '.join(get_args(PageDevice))}, got {unknown.pop()!r}.")
         self._bindings, self._drives = bindings or Bindings(), {name: tuple(arms) for name, arms in drives.items()}
         self._camera_yaws = camera_yaws or {}
-        self._keyboard = Keyboard(self._bindings, self._drives.get("keyboard", eefs))
-        self._gamepad = Gamepad(self._drives.get("gamepad", eefs))
+        self._grips = dict.fromkeys(eefs, 0.0)
+        self._triggers: dict[str, float] = {}
+        self._keyboard = Keyboard(self._bindings, Arms(self._drives.get("keyboard", eefs), self._grips))
+        self._gamepad = Gamepad(Arms(self._drives.get("gamepad", eefs), self._grips))
         self._xr = XrHands(self._drives.get("xr", eefs))
-        self._grips = {name: LastChanged() for name in eefs}
         self._clock, self._lock, self.mailbox = RemoteClock(), threading.Lock(), Mailbox()
         self._input = PageInput(t_s=0.0, visible=True, keys=frozenset(), held=frozenset())
         self._time_s: float | None = None
@@ -109,11 +112,8 @@ class PageSource:
 
     def sync(self, grips: Mapping[str, float]) -> None:
         with self._lock:
-            self._keyboard.sync(grips)
-            self._gamepad.sync(grips)
-            for name, grip in grips.items():
-                if name in self._grips:
-                    self._grips[name].sync(grip)
+            self._keyboard.sync()
+            self._grips.update({name: float(grip > 0.5) for name, grip in grips.items() if name in self._grips})
             if self._time_s is not None and self._gone is None:
                 self._put(())
 
@@ -172,27 +172,17 @@ class PageSource:
 
     def _hands(self, settings: PageSettings) -> dict[str, Hand]:
         twists = {eef: np.zeros(6) for arms in self._drives.values() for eef in arms}
-        grips: dict[str, dict[str, float]] = {eef: {} for eef in twists}
         for name, device in (("keyboard", self._keyboard), ("gamepad", self._gamepad)):
             if name in self._drives:
                 twists[device.arms.driven] += device.twist(settings.speed)
-                for eef, grip in device.arms.grips.items():
-                    grips[eef][name] = grip
         tracked = self._xr.hands() if "xr" in self._drives else {}
         for eef, hand in tracked.items():
-            grips[eef]["xr"] = hand.grip
-        hands: dict[str, Hand] = {}
-        for eef, twist in twists.items():
-            seen = tracked.get(eef, Hand())
-            grip = self._grips[eef].update(grips[eef])
-            hands[eef] = Hand(twist=twist, pose=seen.pose, tracked=seen.tracked, engaged=seen.engaged, grip=grip)
-            self._agree(eef, grip)
-        return hands
-
-    def _agree(self, eef: str, grip: float) -> None:
-        """Devices that toggle count on from how the gripper is, whoever moved it."""
-        for device in (self._keyboard, self._gamepad):
-            device.arms.sync({eef: grip})
+            # a trigger has the say when it is moved; until then the gripper stays as keys or buttons left it
+            if abs(hand.grip - self._triggers.setdefault(eef, hand.grip)) > LastChanged.NOTICEABLE:
+                self._triggers[eef] = self._grips[eef] = hand.grip
+        return {
+            eef: replace(tracked.get(eef, Hand()), twist=twist, grip=self._grips[eef]) for eef, twist in twists.items()
+        }
 
     def _yaw(self, settings: PageSettings) -> float:
         if settings.command_frame is CommandFrame.CAMERA:

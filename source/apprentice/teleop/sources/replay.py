@@ -12,43 +12,39 @@ from apprentice.teleop.sources.base import Mailbox, View
 
 
 class TickReplay:
-    """Plays a session step by step: each control step gets the frame that it got then, as old as it was then.
+    """Plays a session step by step: each control step gets the very frame that it got then.
 
     A `SteppedSource`. After the last step there are no more frames.
     """
 
     def __init__(self, ticks: Sequence[Tick]) -> None:
-        """Args: ticks: In order."""
+        """Args: ticks: In order, at least one."""
         self._ticks = list(ticks)
-        self._place = 0
-        self._frame: TeleopFrame | None = None
+        self._place = -1
 
     @property
     def done(self) -> bool:
         """Whether all steps were played."""
-        return self._place >= len(self._ticks)
+        return self._place + 1 >= len(self._ticks)
+
+    @property
+    def time_s(self) -> float:
+        """When the step that comes next was made, on the clock of its frames."""
+        return self._ticks[min(self._place + 1, len(self._ticks) - 1)].time_s
 
     def start(self) -> None:
-        self._place, self._frame = 0, None
+        self._place = -1
 
     def advance(self, time_s: float, view: View) -> None:
-        """Play the next step, stamped with the session's clock as it is now."""
-        del view
-        self._frame = None
-        if not self.done:
-            tick = self._ticks[self._place]
-            self._place += 1
-            if tick.frame is not None:
-                self._frame = replace(tick.frame, time_s=time_s - (tick.time_s - tick.frame.time_s))
+        """Go to the next step."""
+        del time_s, view
+        self._place += 1
 
     def latest(self) -> TeleopFrame | None:
-        frame = self._frame
-        if frame is not None and frame.events:
-            self._frame = replace(frame, events=())
-        return frame
+        return self._ticks[self._place].frame if 0 <= self._place < len(self._ticks) else None
 
     def stop(self) -> None:
-        self._place, self._frame = len(self._ticks), None
+        self._place = len(self._ticks)
 
 
 class FrameReplay:
