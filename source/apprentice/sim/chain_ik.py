@@ -7,6 +7,8 @@ known anyway: a revolute joint with axis a through p moves a point x with a x (x
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import isaaclab.utils.math as math_utils
@@ -103,8 +105,8 @@ class Chain:
         model = _model()
         kinds, children, parents = (a.numpy() for a in (model.joint_type, model.joint_child, model.joint_parent))
         frames, all_axes, starts = (a.numpy() for a in (model.joint_X_c, model.joint_axis, model.joint_qd_start))
-        joints = {label.rsplit("/", 1)[-1]: index for index, label in reversed(list(enumerate(model.joint_label)))}
-        bodies = [label.rsplit("/", 1)[-1] for label in model.body_label]
+        joints, links = _own(model.joint_label, asset), _own(model.body_label, asset)
+        bodies = {index: name for name, index in links.items()}
         names = [asset.joint_names[i] for i in _indices(term._joint_ids, asset.num_joints)]
         if any(name not in joints for name in names):
             return None
@@ -113,7 +115,7 @@ class Chain:
             return None
         by_child = {int(child): joint for joint, child in enumerate(children)}
         ancestors: set[int] = set()
-        body = bodies.index(asset.body_names[term._body_idx])
+        body = links[asset.body_names[term._body_idx]]
         while body in by_child:
             ancestors.add(by_child[body])
             body = int(parents[by_child[body]])
@@ -126,6 +128,13 @@ class Chain:
             revolute=torch.tensor([kinds[j] == newton.JointType.REVOLUTE for j in chosen], device=asset.device),
             moves=torch.tensor([float(j in ancestors) for j in chosen], device=asset.device),
         )
+
+
+def _own(labels: Sequence[str], asset: Any) -> dict[str, int]:
+    """By name, the first index of each part of an articulation; other robots in the scene may use the same names."""
+    own = re.compile(f"{asset.cfg.prim_path}/")
+    found = {index: label.rsplit("/", 1)[-1] for index, label in enumerate(labels) if own.match(label)}
+    return {name: index for index, name in reversed(found.items())}
 
 
 def _model() -> Any:

@@ -17,14 +17,14 @@ def neutral_actions(env: Any) -> torch.Tensor:
 def _neutral(term: Any) -> torch.Tensor:
     """Neutral part of one action term, by the semantics of Isaac Lab's terms. Shape (N, term's width)."""
     action = torch.zeros_like(term.raw_actions)
-    kind = type(term).__name__
-    if kind.startswith("Binary"):
+    kinds = {kind.__name__ for kind in type(term).__mro__}  # on `native` cheaper terms stand in for Isaac Lab's
+    if any(kind.startswith("Binary") for kind in kinds):
         return action + 1.0  # negative closes
-    if kind == "DifferentialInverseKinematicsAction" and not term.cfg.controller.use_relative_mode:
+    if "DifferentialInverseKinematicsAction" in kinds and not term.cfg.controller.use_relative_mode:
         position, quat = term._compute_frame_pose()
         pose = torch.cat([position, quat], dim=1)[:, : action.shape[1]]
         return (pose - term._offset) / term._scale
-    if kind == "JointPositionAction":
+    if "JointPositionAction" in kinds:
         joints = term._asset.data.joint_pos.torch[:, term._joint_ids]
         return (joints - term._offset) / term._scale
     return action
