@@ -53,7 +53,7 @@ def session():
 @pytest.fixture(scope="module")
 def source(session, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("source") / "source.hdf5"
-    record_session(session, path, RecordCfg(demos=5), scripted_operators(session))
+    record_session(session, path, RecordCfg(device=("scripted",), demos=5), scripted_operators(session))
     return path
 
 

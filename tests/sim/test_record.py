@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from apprentice.demos import DemoFile, check_file
+from apprentice.demos import DemoFile, DemoWriter, check_file
 from apprentice.errors import UserError
 from apprentice.record.annotate import annotate_in
 from apprentice.record.cfg import AnnotateCfg, RecordCfg, ReplayCfg
@@ -17,16 +17,18 @@ from apprentice.record.loop import EpisodeLoop
 from apprentice.record.machine import State
 from apprentice.record.operators import scripted_operators
 from apprentice.record.pace import Pace
-from apprentice.record.recorder import record_session
+from apprentice.record.recorder import demo_of, record_session
 from apprentice.record.replay import replay_in
+from apprentice.tasks.episode import file_meta
+from apprentice.tasks.fingerprint import physics_fingerprint
 from apprentice.tasks.session import open_session
-from apprentice.teleop.frame import Command, Hand, TeleopFrame
+from apprentice.teleop.frame import REWIND, Command, Hand, TeleopFrame
 from apprentice.teleop.sources.base import ThreadedSource
 from apprentice.teleop.sources.replay import FrameReplay
 
 TASK = "Apprentice-Stack-Franka"
 INFO = "obs/datagen_info"
-CFG = RecordCfg(demos=3, num_envs=3, seed=20)
+CFG = RecordCfg(device=("scripted",), demos=3, num_envs=3, seed=20)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def demos(path, group="data"):
 def test_demos_succeed_and_hold_and_end_there(session, recorded):
     for demo in demos(recorded):
         assert demo.success
-        assert 150 < demo.length < CFG.max_steps
+        assert 150 < demo.length < CFG.longest
         states = {
             key.removeprefix("states/"): torch.from_numpy(value)
             for key, value in demo.data.items()
@@ -155,7 +157,7 @@ def test_demos_that_cannot_be_played_are_named(session, recorded, tmp_path, miss
 def test_recording_again_adds_new_episodes_and_changes_none(session, recorded, tmp_path):
     more = tmp_path / "more.hdf5"
     more.write_bytes(recorded.read_bytes())
-    result = record_session(session, more, RecordCfg(demos=4, seed=20), scripted_operators(session))
+    result = record_session(session, more, RecordCfg(device=("scripted",), demos=4, seed=20), scripted_operators(session))
     assert (result.demos, result.saved) == (4, 1)
     assert [demo.attrs["seed"] for demo in demos(more)][3] == 23
     for old, kept in zip(demos(recorded), demos(more)[:3], strict=True):
@@ -163,7 +165,7 @@ def test_recording_again_adds_new_episodes_and_changes_none(session, recorded, t
 
 
 def test_episodes_that_take_too_long_are_kept_apart_if_asked_and_recording_gives_up(session, tmp_path):
-    cfg = RecordCfg(demos=1, max_steps=15, max_discarded=2, keep_failed=True)
+    cfg = RecordCfg(device=("scripted",), demos=1, max_steps=15, max_discarded=2, keep_failed=True)
     with pytest.raises(UserError, match="2 discarded"):
         record_session(session, tmp_path / "short.hdf5", cfg, scripted_operators(session))
     failed = demos(tmp_path / "short.hdf5", "failed")
@@ -236,9 +238,60 @@ def test_a_person_drives_in_real_time_and_saves_on_their_word(session, tmp_path)
     loop = EpisodeLoop(session, lambda seed: Person(), RecordCfg(), pace=Pace(session.control_hz), countdown_s=0.1)
     (ended,) = run(loop)
     assert ended.saved and not ended.success
-    assert ended.achieved_hz is not None and ended.achieved_hz <= session.control_hz * 1.05
+    assert 0 < ended.pace["achieved_hz"] <= session.control_hz * 1.05
     heights = ended.tree[f"{INFO}/eef_pose/franka"][:, 2, 3]
     assert heights[-1] > heights[0] + 0.02
+
+
+def test_what_is_rewound_leaves_the_demo_and_the_rest_replays_with_the_very_same_bits(session, tmp_path):
+    def reach(k, *events, down=0.0, grip=0.0, buttons=()):
+        hand = Hand(twist=np.array([0.1, 0.05, down, 0.0, 0.0, 0.3]), grip=grip)
+        return TeleopFrame(time_s=0.05 * k, hands={"franka": hand}, events=events, buttons=frozenset(buttons))
+
+    mistake = [reach(k, down=-0.25, grip=1.0) for k in range(21, 61)]
+    frames = [
+        reach(0, Command.START),
+        *(reach(k, down=0.1) for k in range(1, 21)),
+        reach(21, Command.MARK, down=-0.25),
+        *mistake[1:],
+        *(reach(k, buttons=[REWIND]) for k in range(61, 72)),
+        *(reach(k) for k in range(72, 75)),
+        reach(75, Command.START, down=0.2),
+        *(reach(k, down=0.2) for k in range(76, 116)),
+        reach(116, Command.MARK),
+        reach(117),
+        reach(118, Command.MARK),
+        reach(119, Command.SAVE),
+    ]
+    states = []
+
+    class Noted:
+        def on_frame(self, slot, frame, now_s, lost):
+            assert not lost
+            states.append(slot.state)
+
+        def on_tick(self, loop):
+            pass
+
+        def on_undo(self):
+            pass
+
+    loop = EpisodeLoop(session, lambda seed: FrameReplay(frames), RecordCfg(), rewinds=True, watcher=Noted())
+    (ended,) = run(loop, [3])
+    assert states.count(State.REWINDING) == 11
+    assert State.PAUSED in states
+    kept = len(ended.tree["actions"]) - 41
+    assert 14 <= kept <= 20  # 61 steps, less 11 times 4
+    heights = ended.tree[f"{INFO}/eef_pose/franka"][:, 2, 3]
+    assert heights.min() > heights[0] - 0.06, "the way down was cut"
+    assert (ended.tree["actions"][:, -1] > 0).all(), "so was closing the gripper"
+    marks = [int(ended.tree[f"{INFO}/subtask_term_signals/{name}"].argmax()) for name in ("grasp_1", "stack_1")]
+    assert marks[0] > kept, "the mark that was set in what was undone is gone"
+    assert marks[1] == marks[0] + 2
+    with DemoWriter(tmp_path / "rewound.hdf5", task=TASK, meta=file_meta(session)) as writer:
+        writer.append(demo_of(session, ended, RecordCfg(), physics_fingerprint(session)))
+    (result,) = replay_in(session, tmp_path / "rewound.hdf5", ReplayCfg()).demos
+    assert result.bit_exact
 
 
 def test_an_operator_can_stop(session):

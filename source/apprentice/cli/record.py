@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -12,20 +12,44 @@ from apprentice.cli.output import say
 from apprentice.cli.progress import drawn
 from apprentice.record.cfg import RecordCfg
 
+if TYPE_CHECKING:
+    from apprentice.teleop.web.cfg import Address
+
 
 def main(
     task: tyro.conf.Positional[str], output: Path, cfg: Annotated[RecordCfg, tyro.conf.arg(name="")] = RecordCfg()
 ) -> None:
     """Record source demos of a task. Running the same command again goes on to the number of demos asked for.
 
+    People drive from a page in the browser, whose address is printed: keys, gamepad or headset. A SpaceMouse is read
+    directly. `--device scripted` records a scripted operator instead.
+
     Args:
         task: Id of an Isaac Lab Mimic task, see `apprentice tasks`.
-        output: Demo file (HDF5).
+        output: Demo file (HDF5). The raw frames of devices are logged beside it.
         cfg: How to record.
     """
-    from apprentice.record.recorder import record
-
     with drawn("Recording") as progress:
-        result = record(task, output, cfg, progress)
+        if cfg.scripted:
+            from apprentice.record.recorder import record
+
+            result = record(task, output, cfg, progress)
+        else:
+            from apprentice.record.live import record_live
+
+            result = record_live(task, output, cfg, ready=_say_where, progress=progress)
     say(f"{result.demos} demos in {output} ({result.saved} new, {result.discarded} discarded).")
     leave()
+
+
+def _say_where(address: Address) -> None:
+    from apprentice.teleop.web.qr import for_terminal
+
+    say(f"\nOpen this page to drive:\n\n  {address.urls[0]}\n")
+    if address.share is not None:
+        say(f"On a headset, a tablet or another computer:\n\n  {address.share}\n\n{for_terminal(address.share)}")
+    else:
+        say(
+            "It answers on this machine only. From elsewhere: "
+            f"ssh -L {address.port}:127.0.0.1:{address.port} THIS_MACHINE, or --host 0.0.0.0 for headsets.\n"
+        )

@@ -18,6 +18,7 @@ from apprentice.record.cfg import ReplayCfg
 def main(
     file: tyro.conf.Positional[Path],
     cfg: Annotated[ReplayCfg, tyro.conf.arg(name="")] = ReplayCfg(),
+    frames: bool = False,
     json: Path | None = None,
 ) -> None:
     """Play every demo back from its initial state, its actions only, and say how far it ends from what was recorded.
@@ -25,12 +26,15 @@ def main(
     Args:
         file: The demo file (HDF5). On `native`, a certificate is written into demos that reproduce.
         cfg: How to replay.
+        frames: Replay what the operator did instead of the actions: the frames that were logged beside the file go
+            through the whole teleoperation path again.
         json: Write the result of every demo to this file too.
     """
+    from apprentice.record.redrive import redrive
     from apprentice.record.replay import replay
 
     with drawn("Replaying") as progress:
-        report = replay(file, cfg, progress)
+        report = redrive(file, cfg, progress) if frames else replay(file, cfg, progress)
     if json is not None:
         json.write_text(json_format.dumps(asdict(report), indent=1))
     say(report.summary())

@@ -13,16 +13,18 @@ Backend = Literal["native", "newton", "ovphysx", "isaacsim"]
 
 @dataclass(kw_only=True, frozen=True)
 class RecordCfg:
-    device: Literal["scripted"] = "scripted"
-    """What the operator drives with. "scripted" is a noisy stand-in for a person, labelled as such in the demos."""
+    device: tuple[str, ...] = ("keyboard",)
+    """What the operator drives with, one or more: keyboard, gamepad and xr through the page that opens; spacemouse, or
+    spacemouse:PATH, or spacemouse@remote for one that `apprentice forward` sends; each with EEF= before it to drive one
+    arm of several. "scripted" is a noisy stand-in for a person, labelled as such in the demos."""
     demos: int = 10
     """Demos that the file holds in the end; those that it has already count."""
     variant: str | None = None
     """Difficulty variant of the task, for tasks that have them."""
     seed: int = 0
     """Seed of the first episode; the next ones count on."""
-    max_steps: int = 600
-    """Control steps after which an episode is discarded."""
+    max_steps: int | None = None
+    """Control steps after which an episode is discarded; by default 600, and 6,000 for people."""
     held_steps: int = 10
     """Control steps in a row for which success must hold; then the episode is saved."""
     keep_failed: bool = False
@@ -31,14 +33,38 @@ class RecordCfg:
     """Episodes discarded in one run before giving up."""
     num_envs: int = 12
     """Most environments that a scripted operator drives side by side."""
+    countdown_s: float = 1.5
+    """For people: time from their start to the first recorded step."""
+    host: str = "127.0.0.1"
+    """For people: address that the page is served at. Anything but this machine's own is served by HTTPS only."""
+    port: int = 8765
+    """For people: port of the page; 0 takes a free one."""
+    view: bool = True
+    """For people: whether to show the scene in 3D and through the task's cameras, by a second process."""
+    bindings: Path | None = None
+    """For people: YAML file of keys, such as config/teleop/keyboard.yaml."""
     backend: Backend = "native"
     """What steps the physics."""
     threads: int = 1
     """Processor threads."""
 
     def __post_init__(self) -> None:
-        positive = ("demos", "max_steps", "held_steps", "max_discarded", "num_envs", "threads")
-        _require_at_least(self, dict.fromkeys(positive, 1) | {"seed": 0})
+        if not self.device:
+            raise UserError("Expected a device such as keyboard or scripted, found none.")
+        if self.scripted and len(self.device) > 1:
+            raise UserError("Expected the scripted operator alone, found other devices beside it: name one kind.")
+        positive = ("demos", "longest", "held_steps", "max_discarded", "num_envs", "threads")
+        _require_at_least(self, dict.fromkeys(positive, 1) | {"seed": 0, "countdown_s": 0, "port": 0})
+
+    @property
+    def scripted(self) -> bool:
+        """Whether nobody drives."""
+        return "scripted" in self.device
+
+    @property
+    def longest(self) -> int:
+        """Control steps after which an episode is discarded."""
+        return self.max_steps if self.max_steps is not None else 600 if self.scripted else 6000
 
 
 @dataclass(kw_only=True, frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,15 +15,23 @@ from apprentice.record.cfg import RecordCfg
 from apprentice.record.machine import Signal, State, after
 from apprentice.record.operators import Operators
 from apprentice.record.pace import Pace
+from apprentice.record.slot import Moment, Slot
 from apprentice.tasks.eef_maps import target_to_action
-from apprentice.tasks.episode import EpisodeBuffer, rows_after_step, rows_before_step
+from apprentice.tasks.episode import INFO, EpisodeBuffer, rows_after_step, rows_before_step
 from apprentice.tasks.session import Session
-from apprentice.teleop.frame import Command, TeleopFrame, problem
+from apprentice.teleop.frame import REWIND, Command, TeleopFrame
 from apprentice.teleop.retarget import Retarget, RetargetCfg
-from apprentice.teleop.sources.base import Source, SteppedSource, View
+from apprentice.teleop.sources.base import LiveSource, SteppedSource, View
 
 MAX_FRAME_AGE_S = 0.2
 """A device that said nothing for longer is lost: the robot stops and the episode is paused."""
+
+_MOMENT_STEPS = 2
+"""Control steps between two moments that can be returned to."""
+_MOMENTS_PER_TICK = 2
+"""Moments that rewinding goes back at each control step: four times as fast as they came."""
+
+_SIGNAL_ROWS = f"{INFO}/subtask_term_signals"
 
 _SIGNALS = {
     Command.START: Signal.START,
@@ -44,21 +53,24 @@ class Ended:
     """Whether success held to its end."""
     tree: Tree
     """What was recorded, by path, "actions" among it; empty if nothing was."""
-    achieved_hz: float | None
-    """Control steps per second of wall time, None where nobody drove in real time."""
+    pace: dict[str, float] = field(default_factory=dict[str, float])
+    """Achieved rate and jitter, empty where nobody drove in real time."""
 
 
-@dataclass
-class _Slot:
-    """One environment's episode."""
+class Watcher(Protocol):
+    """Sees what the loop does. Its methods return at once; the loop waits for nobody."""
 
-    source: Source
-    seed: int
-    state: State = State.READY
-    ticks: int = 0
-    counted: int = 0
-    held: int = 0
-    frame: TeleopFrame | None = None
+    def on_frame(self, slot: Slot, frame: TeleopFrame | None, now_s: float, lost: str) -> None:
+        """An operator was asked, and gave `frame`; `lost` says why it does not drive, if so."""
+        ...
+
+    def on_tick(self, loop: EpisodeLoop) -> None:
+        """All environments have made their step."""
+        ...
+
+    def on_undo(self) -> None:
+        """An operator wants the demo that was saved last taken back."""
+        ...
 
 
 class EpisodeLoop:
@@ -73,6 +85,9 @@ class EpisodeLoop:
         retarget: RetargetCfg | None = None,
         pace: Pace | None = None,
         countdown_s: float = 0.0,
+        rewinds: bool = False,
+        watcher: Watcher | None = None,
+        clock: Callable[[Slot], float] | None = None,
     ) -> None:
         """Args:
         session: The task; every environment gets an operator.
@@ -81,21 +96,36 @@ class EpisodeLoop:
         retarget: How hands move end effectors.
         pace: Keeps the loop at the speed of the wall clock, for people; None goes as fast as it can.
         countdown_s: Time between the operator's start and the first recorded step.
+        rewinds: Whether operators can go back in time, which costs a snapshot every other step.
+        watcher: Who is told of everything.
+        clock: Time (s) on which an operator's frames are stamped; by default the clock on the wall if there is a pace,
+            and simulated time if not.
         """
         self._session, self._operators, self._cfg = session, operators, cfg
-        self._pace = pace
+        self._pace, self._rewinds, self._watcher = pace, rewinds, watcher
         self._countdown = round(countdown_s * session.control_hz)
         self._dt = 1.0 / session.control_hz
+        self._clock = clock or self._time
         self._retarget = Retarget(retarget or RetargetCfg(), num_envs=session.num_envs, control_hz=session.control_hz)
         self._buffer = EpisodeBuffer(session.num_envs)
-        self._slots: dict[int, _Slot] = {}
+        self._subtasks = [signal for parts in session.task_info.subtasks.values() for _, signal in parts if signal]
+        self.slots: dict[int, Slot] = {}
+        """The episode in each environment that has one."""
         self.stopping = False
         """Whether an operator asked to stop."""
 
     @property
     def states(self) -> dict[int, State]:
         """State of the episode in each environment that has one."""
-        return {env_id: slot.state for env_id, slot in self._slots.items()}
+        return {env_id: slot.state for env_id, slot in self.slots.items()}
+
+    def steps(self, env_id: int) -> int:
+        """Control steps recorded of the episode in an environment."""
+        return int(self._buffer.lengths[env_id])
+
+    def countdown_s(self, env_id: int) -> float:
+        """Time until an episode that was started is recorded."""
+        return max(0, self._countdown - self.slots[env_id].counted) * self._dt
 
     def run(self, next_seed: Callable[[], int | None]) -> Iterator[Ended]:
         """Run episodes until there are no more seeds, or an operator stops.
@@ -108,25 +138,30 @@ class EpisodeLoop:
         """
         self._begin(range(self._session.num_envs), next_seed)
         try:
-            while self._slots and not self.stopping:
+            while self.slots and not self.stopping:
                 self._poll()
                 recording = self._in(State.RECORDING)
                 if recording.any():
                     self._step(recording)
+                if self._watcher:
+                    self._watcher.on_tick(self)
                 if self._pace:
                     self._pace.wait()
-                over = [i for i, slot in self._slots.items() if slot.state in (State.SAVED, State.DISCARDED)]
+                over = [i for i, slot in self.slots.items() if slot.state in (State.SAVED, State.DISCARDED)]
                 for env_id in over:
                     yield self._end(env_id)
                 if over:
                     self._begin(over, next_seed)
         finally:
-            for slot in self._slots.values():
+            for slot in self.slots.values():
                 slot.source.stop()
+
+    def _time(self, slot: Slot) -> float:
+        return slot.ticks * self._dt if self._pace is None else time.monotonic()
 
     def _in(self, state: State) -> torch.Tensor:
         """Which environments are in a state. Shape (N,), bool."""
-        slots = [self._slots.get(env_id) for env_id in range(self._session.num_envs)]
+        slots = [self.slots.get(env_id) for env_id in range(self._session.num_envs)]
         return torch.tensor([slot is not None and slot.state is state for slot in slots])
 
     def _begin(self, free: Iterable[int], next_seed: Callable[[], int | None]) -> None:
@@ -138,36 +173,75 @@ class EpisodeLoop:
             seeds[env_id] = seed
         if not seeds:
             return
-        self._session.reset(list(seeds), list(seeds.values()))
-        self._retarget.reset(list(seeds), self._session.eef_poses())
-        self._buffer.begin(list(seeds), self._session.state())
+        session = self._session
+        session.reset(list(seeds), list(seeds.values()))
+        self._retarget.reset(list(seeds), session.eef_poses())
+        self._buffer.begin(list(seeds), session.state())
+        if self._pace:
+            self._pace.restart()
         for env_id, seed in seeds.items():
-            self._slots[env_id] = slot = _Slot(source=self._operators(seed), seed=seed)
-            slot.source.start()
+            source = self._operators(seed)
+            self.slots[env_id] = Slot(source=source, seed=seed, grips=dict.fromkeys(session.task_info.eef_names, 0.0))
+            source.start()
 
     def _poll(self) -> None:
         """Let every operator look and act, and every episode change its state."""
         views = self._views()
-        for env_id, slot in self._slots.items():
-            now = slot.ticks * self._dt if self._pace is None else time.monotonic()
+        for env_id, slot in self.slots.items():
+            now = self._clock(slot)
             slot.ticks += 1
             if isinstance(slot.source, SteppedSource):
                 slot.source.advance(now, views[env_id])
             frame = slot.source.latest()
-            lost = frame is None or problem(frame) is not None or now - frame.time_s > MAX_FRAME_AGE_S
+            lost = _lost(slot, frame, now)
             slot.frame = None if lost else frame
-            for command in frame.events if frame else ():
-                self.stopping |= command is Command.STOP
-                if command in _SIGNALS:
-                    slot.state = after(slot.state, _SIGNALS[command])
-            if lost:
-                slot.state = after(slot.state, Signal.LOST)
-            if slot.state is State.COUNTDOWN:
-                slot.counted += 1
-                if slot.counted > self._countdown:
-                    slot.state = after(slot.state, Signal.COUNTED)
-            else:
-                slot.counted = 0
+            if self._watcher:
+                self._watcher.on_frame(slot, frame, now, lost)
+            before = slot.state
+            self._obey(env_id, slot, frame.events if frame else (), lost)
+            if slot.state is State.REWINDING:
+                self._rewind(env_id, slot)
+            if slot.state is State.RECORDING and before is not State.RECORDING:
+                self._take_up(env_id, slot)
+
+    def _obey(self, env_id: int, slot: Slot, commands: Iterable[Command], lost: str) -> None:
+        for command in commands:
+            self.stopping |= command is Command.STOP
+            if command is Command.TOGGLE:
+                command = Command.PAUSE if slot.state in (State.RECORDING, State.COUNTDOWN) else Command.START
+            if command in _SIGNALS:
+                slot.state = after(slot.state, _SIGNALS[command])
+                slot.why = ""
+            elif command is Command.MARK and slot.state in (State.RECORDING, State.PAUSED):
+                slot.mark(self._subtasks, self.steps(env_id))
+            elif command is Command.UNDO and self._watcher:
+                self._watcher.on_undo()
+        if lost:
+            if slot.state in (State.RECORDING, State.COUNTDOWN, State.REWINDING):
+                slot.why = lost
+            slot.state = after(slot.state, Signal.LOST)
+        elif slot.past:
+            back = slot.frame is not None and REWIND in slot.frame.buttons
+            slot.state = after(slot.state, Signal.REWIND if back else Signal.REWOUND)
+        if slot.state is State.COUNTDOWN:
+            slot.counted += 1
+            if slot.counted > self._countdown:
+                slot.state = after(slot.state, Signal.COUNTED)
+        else:
+            slot.counted = 0
+
+    def _take_up(self, env_id: int, slot: Slot) -> None:
+        """Let hands begin where the robot is now."""
+        grips = {name: torch.full((self._session.num_envs, 1), grip) for name, grip in slot.grips.items()}
+        self._retarget.reset([env_id], self._session.eef_poses(), grips)
+        if isinstance(slot.source, LiveSource):
+            slot.source.sync(slot.grips)
+
+    def _rewind(self, env_id: int, slot: Slot) -> None:
+        moment = slot.go_back(_MOMENTS_PER_TICK)
+        if moment is not None:
+            self._session.restore(moment.snapshot, [env_id])
+            self._buffer.cut(env_id, moment.step)
 
     def _views(self) -> dict[int, View]:
         eefs, objects = _numpy(self._session.eef_poses()), _numpy(self._session.object_poses())
@@ -176,41 +250,71 @@ class EpisodeLoop:
                 eef_poses={name: pose[i] for name, pose in eefs.items()},
                 object_poses={name: pose[i] for name, pose in objects.items()},
             )
-            for i in self._slots
+            for i in self.slots
         }
 
     def _step(self, recording: torch.Tensor) -> None:
         """Move the environments that record, and write down what happened."""
         session = self._session
-        frames = [
-            slot.frame if (slot := self._slots.get(i)) and slot.state is State.RECORDING else None
-            for i in range(session.num_envs)
-        ]
+        ids: list[int] = recording.nonzero().flatten().tolist()
+        for env_id in ids:
+            if self._rewinds and self.steps(env_id) % _MOMENT_STEPS == 0:
+                self._remember(env_id)
+        frames = [self.slots[i].frame if recording[i] else None for i in range(session.num_envs)]
         targets, grippers = self._retarget.targets(frames, session.eef_poses())
         actions = target_to_action(session.env, targets, grippers)
         rows = rows_before_step(session, actions)
         session.step(actions, recording)
         self._buffer.add(rows | rows_after_step(session), recording)
         success = session.success()
-        for env_id in recording.nonzero().flatten().tolist():
-            slot = self._slots[env_id]
+        signals = {name: rows[f"{_SIGNAL_ROWS}/{name}"] for name in self._subtasks}
+        for env_id in ids:
+            slot, step = self.slots[env_id], self.steps(env_id)
+            for name in signals.keys() - slot.done.keys():
+                if signals[name][env_id]:
+                    slot.done[name] = step - 1
+            slot.grips = {name: 0.5 - 0.5 * float(command[env_id, 0]) for name, command in grippers.items()}
             slot.held = slot.held + 1 if success[env_id] else 0
             if slot.held >= self._cfg.held_steps:
                 slot.state = after(slot.state, Signal.HELD)
-            elif int(self._buffer.lengths[env_id]) >= self._cfg.max_steps:
+            elif step >= self._cfg.longest:
                 slot.state = after(slot.state, Signal.TIMEOUT)
 
+    def _remember(self, env_id: int) -> None:
+        slot, step = self.slots[env_id], self.steps(env_id)
+        if slot.past and slot.past[-1].step == step:
+            return  # just came back to it
+        snapshot = self._session.snapshot([env_id])
+        slot.past.append(Moment(step=step, snapshot=snapshot, grips=dict(slot.grips), held=slot.held))
+
     def _end(self, env_id: int) -> Ended:
-        slot = self._slots.pop(env_id)
+        slot = self.slots.pop(env_id)
         slot.source.stop()
         tree = self._buffer.read(env_id)
+        for signal, step in slot.marks.items():
+            tree[f"{_SIGNAL_ROWS}/{signal}"] = np.arange(len(tree["actions"])) >= step
+        pace = {"achieved_hz": self._pace.achieved_hz, "jitter_p99_s": self._pace.jitter_s} if self._pace else {}
         return Ended(
             seed=slot.seed,
             saved=slot.state is State.SAVED,
             success=slot.held >= self._cfg.held_steps,
             tree=tree,
-            achieved_hz=self._pace.achieved_hz if self._pace else None,
+            pace=pace,
         )
+
+
+def _lost(slot: Slot, frame: TeleopFrame | None, now: float) -> str:
+    """Why a frame must not move the robot; empty if it may."""
+    age = np.inf if frame is None else now - frame.time_s
+    if frame is None or not age <= MAX_FRAME_AGE_S:
+        missing = (
+            [status for status in slot.source.devices() if not status.connected]
+            if isinstance(slot.source, LiveSource)
+            else []
+        )
+        named = "; ".join(f"{status.name}: {status.detail or 'not connected'}" for status in missing)
+        return named or ("no device can be heard" if frame is None else f"nothing was heard for {age:.1f} s")
+    return slot.guard.problem(frame) or ""
 
 
 def _numpy(poses: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

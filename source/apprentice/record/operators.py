@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from apprentice.tasks.oracle import find_oracle
 from apprentice.tasks.session import Session
-from apprentice.teleop.sources.base import Source
+from apprentice.teleop.sources.base import LiveSource, Source
 from apprentice.teleop.sources.scripted import ScriptedOperator
 
 Operators = Callable[[int], Source]
@@ -25,3 +25,22 @@ def scripted_operators(session: Session) -> Operators:
         return ScriptedOperator(oracle, control_hz=session.control_hz, seed=seed, symmetry=session.task_info.symmetry)
 
     return operator
+
+
+class _Lent:
+    """A device that outlives the episodes it drives: beginning and ending one leaves it on."""
+
+    def __init__(self, source: LiveSource) -> None:
+        self._source = source
+        self.latest, self.devices, self.sync = source.latest, source.devices, source.sync
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def lent(source: LiveSource) -> LiveSource:
+    """The source for one episode. Whoever lends it starts and stops it."""
+    return _Lent(source)

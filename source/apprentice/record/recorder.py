@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def record(task: str, output: Path, cfg: RecordCfg, progress: Progress = silent)
             or too many episodes fail.
     """
     task = resolve_task(task)
-    before = _demos_so_far(output, task, cfg)
+    before = demos_so_far(output, task, cfg)
     if before >= cfg.demos:
         return RecordResult(path=output, demos=before, saved=0, discarded=0, steps=0)
     missing = cfg.demos - before
@@ -59,7 +60,7 @@ def record(task: str, output: Path, cfg: RecordCfg, progress: Progress = silent)
         task,
         backend=cfg.backend,
         num_envs=min(cfg.num_envs, missing),
-        variant=_variant(task, cfg),
+        variant=variant_of(task, cfg),
         seed=cfg.seed,
         threads=cfg.threads,
     ) as session:
@@ -73,7 +74,7 @@ def record_session(
     fingerprint = physics_fingerprint(session)
     with DemoWriter(output, task=session.task, meta=file_meta(session), resume=True) as writer:
         before, discarded, steps, running = writer.num_demos, 0, 0, 0
-        seeds = itertools.count(_next_seed(output, cfg))
+        seeds = itertools.count(next_seed_of(output, cfg))
 
         def next_seed() -> int | None:
             nonlocal running
@@ -85,16 +86,13 @@ def record_session(
         progress.update(before, cfg.demos)
         for ended in EpisodeLoop(session, operators, cfg).run(next_seed):
             running -= 1
-            usable = _is_finite(ended)
-            if ended.saved and usable:
+            group = group_of(ended, cfg)
+            if group is not None:
+                writer.append(demo_of(session, ended, cfg, fingerprint), group)
+            if group == "data":
                 steps += len(ended.tree["actions"])
-                # a person may save what the task does not call a success; it is no demo to imitate
-                succeeded = ended.success or session.task_info.success is None
-                writer.append(_demo(session, ended, cfg, fingerprint), "data" if succeeded else FAILED)
             else:
                 discarded += 1
-                if cfg.keep_failed and usable:
-                    writer.append(_demo(session, ended, cfg, fingerprint), FAILED)
             progress.update(writer.num_demos, cfg.demos, f"{discarded} discarded" if discarded else "")
             if discarded >= cfg.max_discarded:
                 raise UserError(
@@ -106,21 +104,31 @@ def record_session(
         )
 
 
-def _demo(session: Session, ended: Ended, cfg: RecordCfg, fingerprint: str) -> Demo:
+def group_of(ended: Ended, cfg: RecordCfg) -> str | None:
+    """The group of the file that an episode belongs to; None if it is not kept."""
+    if not _is_finite(ended):
+        return None
+    if ended.saved:
+        return "data"  # on the operator's word too; `success` says what the task thinks of it
+    return FAILED if cfg.keep_failed else None
+
+
+def demo_of(session: Session, ended: Ended, cfg: RecordCfg, fingerprint: str, **attrs: Any) -> Demo:
+    """An episode as it is stored, with where it comes from."""
     tree = dict(ended.tree)
-    pace = {} if ended.achieved_hz is None else {"achieved_hz": ended.achieved_hz}
-    attrs = demo_attrs(
+    about = demo_attrs(
         task=session.task,
         variant=session.variant,
         backend=session.backend,
-        operator="scripted" if cfg.device == "scripted" else "person",
-        device=cfg.device,
+        operator="scripted" if cfg.scripted else "person",
+        device=" ".join(cfg.device),
         seed=ended.seed,
         control_hz=session.control_hz,
         physics_fingerprint=fingerprint,
-        **pace,
+        **ended.pace,
+        **attrs,
     )
-    return Demo(actions=tree.pop("actions"), data=tree, success=ended.success, attrs=attrs)
+    return Demo(actions=tree.pop("actions"), data=tree, success=ended.success, attrs=about)
 
 
 def _is_finite(ended: Ended) -> bool:
@@ -132,13 +140,13 @@ def _is_finite(ended: Ended) -> bool:
     )
 
 
-def _variant(task: str, cfg: RecordCfg) -> str | None:
+def variant_of(task: str, cfg: RecordCfg) -> str | None:
     """The variant to record: as asked for, or the first one of a task that has some."""
     variants = task_info(task).variants
     return cfg.variant or (variants[0] if variants else None)
 
 
-def _demos_so_far(output: Path, task: str, cfg: RecordCfg) -> int:
+def demos_so_far(output: Path, task: str, cfg: RecordCfg) -> int:
     """Demos that the file has already.
 
     Raises:
@@ -148,7 +156,7 @@ def _demos_so_far(output: Path, task: str, cfg: RecordCfg) -> int:
         return 0
     with DemoFile(output) as file:
         found = file.meta
-        expected = {"task": task, "variant": _variant(task, cfg), "backend": cfg.backend}
+        expected = {"task": task, "variant": variant_of(task, cfg), "backend": cfg.backend}
         for key, value in expected.items():
             if found.get(key) != value:
                 raise UserError(
@@ -160,7 +168,7 @@ def _demos_so_far(output: Path, task: str, cfg: RecordCfg) -> int:
         return len(file)
 
 
-def _next_seed(output: Path, cfg: RecordCfg) -> int:
+def next_seed_of(output: Path, cfg: RecordCfg) -> int:
     """A seed that no episode in the file has."""
     with DemoFile(output) as file:
         used = [file.attrs(name).get("seed") for name in file.names]

@@ -1,0 +1,236 @@
+"""Recording by people: the loop in real time, with the operator's page, the view of the scene and a log of frames."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from apprentice.demos import DemoWriter
+from apprentice.progress import Progress, silent
+from apprentice.record.cfg import RecordCfg
+from apprentice.record.loop import EpisodeLoop
+from apprentice.record.machine import State
+from apprentice.record.operators import lent
+from apprentice.record.pace import Pace
+from apprentice.record.recorder import RecordResult, demo_of, demos_so_far, group_of, next_seed_of, variant_of
+from apprentice.record.saver import Saver
+from apprentice.record.slot import Slot
+from apprentice.record.status import status
+from apprentice.sim.scene_model import scene_model
+from apprentice.tasks.episode import file_meta
+from apprentice.tasks.fingerprint import physics_fingerprint
+from apprentice.tasks.registry import resolve_task
+from apprentice.tasks.session import Session, open_session
+from apprentice.tasks.views import task_views
+from apprentice.teleop.bindings import Bindings
+from apprentice.teleop.frame import TeleopFrame
+from apprentice.teleop.log import FrameLog, new_log
+from apprentice.teleop.sources.base import LiveSource
+from apprentice.teleop.sources.open import Opened, open_sources
+from apprentice.teleop.view.cfg import ViewCfg
+from apprentice.teleop.view.process import SceneView
+from apprentice.teleop.web.cfg import Address, WebCfg
+from apprentice.teleop.web.server import PageServer
+
+
+def record_live(
+    task: str,
+    output: Path,
+    cfg: RecordCfg,
+    *,
+    ready: Callable[[Address], None],
+    progress: Progress = silent,
+) -> RecordResult:
+    """Record demos that people drive, until the file holds as many as asked for or they stop.
+
+    Args:
+        task: Task id.
+        output: Demo file; one of the same task is added to.
+        cfg: How to record.
+        ready: Told where the page is, once it answers.
+        progress: Told of saved demos.
+
+    Raises:
+        UserError: If the task is unknown, a device or the page cannot be opened, the file holds something else or
+            cannot be written.
+    """
+    task = resolve_task(task)
+    before = demos_so_far(output, task, cfg)
+    if before >= cfg.demos:
+        return RecordResult(path=output, demos=before, saved=0, discarded=0, steps=0)
+    variant = variant_of(task, cfg)
+    with open_session(task, backend=cfg.backend, variant=variant, seed=cfg.seed, threads=cfg.threads) as session:
+        return record_live_session(session, output, cfg, ready=ready, progress=progress)
+
+
+def record_live_session(
+    session: Session,
+    output: Path,
+    cfg: RecordCfg,
+    *,
+    ready: Callable[[Address], None],
+    progress: Progress = silent,
+) -> RecordResult:
+    """Record in a session of one environment that is open: see `record_live`."""
+    bindings = Bindings.load(cfg.bindings)
+    about = {"task": session.task, "variant": str(session.variant), "backend": session.backend}
+    with (
+        DemoWriter(output, task=session.task, meta=file_meta(session), resume=True) as writer,
+        contextlib.closing(Saver(writer)) as saver,
+        contextlib.closing(
+            new_log(output, about | {"countdown_s": str(cfg.countdown_s), "held_steps": str(cfg.held_steps)})
+        ) as log,
+    ):
+        opened = open_sources(cfg.device, session.task_info.eef_names, bindings, camera_yaws=_yaws(session))
+        opened.listen(log.frame)
+        with _page(session, cfg, opened) as (server, view, address), _started(opened.source):
+            ready(address)
+            return _Live(session, cfg, saver, opened, server, view, log).record(output, progress)
+
+
+@contextlib.contextmanager
+def _started(source: LiveSource) -> Iterator[None]:
+    source.start()
+    try:
+        yield
+    finally:
+        source.stop()
+
+
+class _Live:
+    """One recording: watches the loop and passes on what it sees."""
+
+    def __init__(
+        self,
+        session: Session,
+        cfg: RecordCfg,
+        saver: Saver,
+        opened: Opened,
+        server: PageServer,
+        view: SceneView | None,
+        log: FrameLog,
+    ) -> None:
+        self._session, self._cfg, self._saver = session, cfg, saver
+        self._source, self._server, self._view, self._log = opened.source, server, view, log
+        self._pace = Pace(session.control_hz)
+        self._latency_s = 0.0
+        self._driven: float | None = None
+        self._seen = State.READY
+        self._done = 0
+
+    def record(self, output: Path, progress: Progress) -> RecordResult:
+        session, cfg, saver = self._session, self._cfg, self._saver
+        fingerprint = physics_fingerprint(session)
+        before, discarded, steps = saver.demos, 0, 0
+        seeds = itertools.count(next_seed_of(output, cfg))
+        loop = EpisodeLoop(
+            session,
+            lambda _: lent(self._source),
+            cfg,
+            pace=self._pace,
+            countdown_s=cfg.countdown_s,
+            rewinds=True,
+            watcher=self,
+        )
+        progress.update(before, cfg.demos)
+        for ended in loop.run(lambda: next(seeds) if saver.demos < cfg.demos else None):
+            group = group_of(ended, cfg)
+            if group is not None:
+                seconds = len(ended.tree["actions"]) / session.control_hz
+                saver.save(demo_of(session, ended, cfg, fingerprint, frames=self._log.path.name), group, seconds)
+            if group == "data":
+                steps += len(ended.tree["actions"])
+            else:
+                discarded += 1
+            progress.update(saver.demos, cfg.demos)
+        saver.flush()
+        return RecordResult(
+            path=output, demos=saver.demos, saved=saver.demos - before, discarded=discarded, steps=steps
+        )
+
+    def on_frame(self, slot: Slot, frame: TeleopFrame | None, now_s: float, lost: str) -> None:
+        self._log.tick(slot.seed, frame, lost, state=slot.state, time_s=now_s)
+
+    def on_tick(self, loop: EpisodeLoop) -> None:
+        slot = loop.slots[0]
+        frame = slot.frame
+        if slot.state is State.RECORDING and frame is not None and frame.time_s != self._driven:
+            self._driven = frame.time_s
+            self._latency_s = time.monotonic() - frame.time_s
+        self._feel(slot)
+        self._server.publish(
+            status(loop, self._session, self._cfg, self._saver, self._source, self._pace, self._latency_s)
+        )
+        if self._view is not None:
+            self._view.update({key: value.numpy(force=True)[0] for key, value in self._session.state().items()})
+
+    def on_undo(self) -> None:
+        self._saver.undo()
+
+    def _feel(self, slot: Slot) -> None:
+        """Let hands feel a subtask that is done, and a robot that stops by itself."""
+        stopped = slot.state is State.PAUSED and self._seen is State.RECORDING and bool(slot.why)
+        if stopped or len(slot.done) > self._done:
+            for eef in self._session.task_info.eef_names:
+                self._server.pulse("left" if "left" in eef else "right", 1.0 if stopped else 0.5, 60)
+        self._seen, self._done = slot.state, len(slot.done)
+
+
+@contextlib.contextmanager
+def _page(session: Session, cfg: RecordCfg, opened: Opened) -> Iterator[tuple[PageServer, SceneView | None, Address]]:
+    """The operator's page, and the view of the scene if it is wanted."""
+    servers: list[PageServer] = []  # the view begins to send before there is one
+
+    def show(name: str, jpeg: bytes) -> None:
+        for server in servers:
+            server.show(name, jpeg)
+
+    views = task_views(session) if cfg.view else ()
+    view: SceneView | None = None
+    if cfg.view:
+        scene = scene_model(session.env, views, ViewCfg().detail_m)
+        view = SceneView(
+            scene,
+            views,
+            on_image=show,
+            eefs=session.task_info.eef_names,
+        )
+    welcome: dict[str, Any] = {
+        "task": session.task,
+        "variant": session.variant,
+        "backend": session.backend,
+        "control_hz": session.control_hz,
+        "eefs": list(session.task_info.eef_names),
+        "cameras": [camera.name for camera in views],
+        "view": None if view is None else "/view/",
+        "bindings": opened.bindings,
+        "subtasks": [signal for parts in session.task_info.subtasks.values() for _, signal in parts],
+        "devices": [device.name for device in opened.source.devices()],
+    }
+    try:
+        port = view.start() if view else None
+        server = PageServer(WebCfg(host=cfg.host, port=cfg.port), opened.receivers, welcome, view_port=port)
+        address = server.start()
+        servers.append(server)
+        try:
+            yield server, view, address
+        finally:
+            server.stop()
+    finally:
+        if view is not None:
+            view.stop()
+
+
+def _yaws(session: Session) -> dict[str, float]:
+    """By camera, the heading that it looks in (rad)."""
+    looks = {
+        view.name: (view.target_m[0] - view.eye_m[0], view.target_m[1] - view.eye_m[1])
+        for view in task_views(session)
+        if view.link is None
+    }
+    return {name: math.atan2(y, x) for name, (x, y) in looks.items()}
