@@ -1,12 +1,15 @@
 """What the robot is asked to do about a hand, as an operator would feel it."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_angle
-from apprentice.teleop.frame import Hand, TeleopFrame
+from apprentice.teleop.frame import CommandFrame, Hand, TeleopFrame
 from apprentice.teleop.retarget import Retarget, RetargetCfg
 from apprentice.teleop.smoothing import SmoothingCfg
 
@@ -23,6 +26,11 @@ def pose(at=(0.0, 0.0, 0.0), turn=(0.0, 0.0, 0.0)):
 
 def frame(twist=(0.0,) * 6, **hand):
     return TeleopFrame(time_s=0.0, hands={"arm": Hand(twist=np.array(twist, dtype=np.float64), **hand)})
+
+
+def seen(frame, **settings):
+    """A frame with other settings of the operator."""
+    return replace(frame, **settings)
 
 
 def begun(current, **cfg):
@@ -102,3 +110,133 @@ def test_a_tracked_hand_moves_the_robot_only_while_engaged_and_never_makes_it_ju
         torch.testing.assert_close(targets["arm"], current)
     targets, _ = retarget.targets([hand(second + step, True)], {"arm": current})
     torch.testing.assert_close(position(targets["arm"] - current)[0], step.double(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "base_yaw", "expected"),
+    [
+        ({}, 0.0, (1, 0, 0)),
+        ({"operator_yaw_rad": np.pi}, 0.0, (-1, 0, 0)),
+        ({"operator_yaw_rad": np.pi / 2, "command_frame": CommandFrame.CAMERA}, 0.0, (0, 1, 0)),
+        ({}, np.pi / 2, (0, 1, 0)),
+        ({"command_frame": CommandFrame.WORLD}, np.pi / 2, (1, 0, 0)),
+        ({"command_frame": CommandFrame.EEF}, 0.0, (0, 0, -1)),
+    ],
+)
+def test_forward_is_where_the_command_frame_says(settings, base_yaw, expected):
+    current = pose(turn=(0.0, np.pi / 2, 0.0))[None]  # its x points down
+    retarget = begun(current, lead_s=0.0, base_yaw_rad=base_yaw)
+    targets, _ = retarget.targets([seen(frame((0.2, 0, 0, 0, 0, 0)), **settings)], {"arm": current})
+    moved = position(targets["arm"] - current)[0] * HZ / 0.2
+    torch.testing.assert_close(moved, torch.tensor(expected, dtype=torch.float64), atol=1e-6, rtol=0)
+
+
+@relaxed
+@given(first=vectors, step=vectors, yaw=st.floats(-np.pi, np.pi))
+def test_a_tracked_hand_moves_along_the_operators_axes_and_turning_around_does_not_make_the_robot_jump(
+    first, step, yaw
+):
+    current = pose((0.4, 0.0, 0.3))[None]
+    retarget = begun(current, speed_m_s=1e3, turn_speed_rad_s=1e3, leash_m=10.0, leash_rad=3.0, smoothing=QUICK)
+    hand = lambda at, yaw: seen(frame(pose=pose(at).numpy(), engaged=True), operator_yaw_rad=yaw)  # noqa: E731
+    retarget.targets([hand(first, yaw)], {"arm": current})
+    targets, _ = retarget.targets([hand(first + step, yaw)], {"arm": current})
+    turned = exp_rotation(torch.tensor((0.0, 0.0, yaw), dtype=torch.float64)) @ step.double()
+    torch.testing.assert_close(position(targets["arm"] - current)[0], turned, atol=1e-5, rtol=0)
+    again, _ = retarget.targets([hand(first + step, yaw + 1.0)], {"arm": current})
+    torch.testing.assert_close(again["arm"], targets["arm"], atol=1e-6, rtol=0)
+
+
+@relaxed
+@given(turn=vectors, local=vectors)
+def test_a_hand_that_holds_the_tool_moves_it_along_its_own_axes(turn, local):
+    current = pose((0.4, 0.0, 0.3), (0.0, 1.0, 0.5))[None]
+    retarget = begun(current, speed_m_s=1e3, turn_speed_rad_s=1e3, leash_m=10.0, leash_rad=3.0, smoothing=QUICK)
+    start, step = pose((0.1, 0.2, 0.3), turn), pose(local, local)
+    for at in (start, start @ step):
+        held = seen(frame(pose=at.numpy(), engaged=True), command_frame=CommandFrame.EEF)
+        targets, _ = retarget.targets([held], {"arm": current})
+    torch.testing.assert_close(targets["arm"], current @ step, atol=1e-6, rtol=0)
+
+
+def test_letting_go_of_the_clutch_stops_the_target_at_once_however_far_the_hand_was_ahead():
+    current = pose()[None]
+    retarget = begun(current, speed_m_s=0.2)
+    hand = lambda x, engaged: frame(pose=pose((x, 0.0, 0.0)).numpy(), engaged=engaged)  # noqa: E731
+    for x in (0.0, 0.1, 0.2, 0.3):
+        before, _ = retarget.targets([hand(x, True)], {"arm": current})
+    assert position(before["arm"]).norm() > 0
+    after, _ = retarget.targets([hand(0.3, False)], {"arm": current})
+    torch.testing.assert_close(after, before)
+    again, _ = retarget.targets([hand(1.0, True)], {"arm": current})
+    torch.testing.assert_close(again, before)
+
+
+@pytest.mark.parametrize("bad", [np.full((4, 4), np.nan), np.zeros((4, 4))])
+def test_a_pose_that_is_none_holds_the_target_and_the_hand_takes_up_from_there(bad):
+    current = pose()[None]
+    retarget = begun(current)
+    hand = lambda at: frame(pose=at, engaged=True)  # noqa: E731
+    for x in (0.0, 0.02):
+        before, _ = retarget.targets([hand(pose((x, 0.0, 0.0)).numpy())], {"arm": current})
+    held, _ = retarget.targets([hand(bad)], {"arm": current})
+    torch.testing.assert_close(held, before)
+    again, _ = retarget.targets([hand(pose((0.5, 0.5, 0.5)).numpy())], {"arm": current})
+    torch.testing.assert_close(again, before)
+
+
+@relaxed
+@given(start=vectors, pushes=st.lists(vectors, min_size=1, max_size=20))
+def test_targets_stay_in_the_workspace_and_one_outside_only_comes_closer(start, pushes):
+    low, high = torch.tensor((-0.2, -0.2, -0.1)).double(), torch.tensor((0.2, 0.1, 0.3)).double()
+    current = pose(start)[None]
+    retarget = begun(current, speed_m_s=5.0, lead_s=0.0, workspace=(tuple(low.tolist()), tuple(high.tolist())))
+    outside = lambda at: torch.maximum(low - at, at - high).clamp(min=0)  # noqa: E731
+    far = outside(position(current)[0])
+    for push in pushes:
+        targets, _ = retarget.targets([frame([*(5 * push), 0, 0, 0])], {"arm": current})
+        current = targets["arm"]
+        assert (outside(position(current)[0]) <= far + 1e-9).all()
+        far = outside(position(current)[0])
+
+
+def test_the_gripper_keeps_its_grip_until_the_device_agrees_once_then_follows():
+    current = pose()[None]
+    retarget = begun(current)
+    retarget.reset([0], {"arm": current}, {"arm": torch.ones(1, 1)})
+    grips = [retarget.targets([frame(grip=grip)], {"arm": current})[1]["arm"].item() for grip in (0, 0.4, 1, 0.2, 0)]
+    assert grips == pytest.approx([-1, -1, -1, 0.6, 1])
+    retarget.reset([0], {"arm": current}, {"arm": torch.zeros(1, 1)})
+    grips = [retarget.targets([frame(grip=grip)], {"arm": current})[1]["arm"].item() for grip in (1, 0, 1)]
+    assert grips == [1, 1, -1]
+    retarget.reset([0], {"arm": current})
+    assert retarget.targets([frame(grip=1)], {"arm": current})[1]["arm"].item() == -1
+
+
+@relaxed
+@given(
+    frames=st.lists(
+        st.tuples(
+            st.lists(
+                st.floats(allow_nan=False, allow_infinity=False, min_value=-50, max_value=50), min_size=6, max_size=6
+            ),
+            vectors,
+            st.booleans(),
+            st.booleans(),
+        ),
+        max_size=20,
+    )
+)
+def test_whatever_hands_do_targets_never_outrun_their_limits(frames):
+    current = pose()[None]
+    retarget = begun(current, lead_s=0.0)
+    cfg, last = RetargetCfg(), current
+    for twist, at, posed, engaged in frames:
+        given_pose = {"pose": pose(10 * at, 5 * at).numpy(), "engaged": engaged} if posed else {}
+        targets, _ = retarget.targets([frame(twist, **given_pose)], {"arm": current})
+        off = position(targets["arm"] - last).norm().item()
+        apart = rotation_angle(rotation(targets["arm"]) @ rotation(last).transpose(-1, -2)).item()
+        # by its twist and by its pose: each may move it at full speed, in one step
+        assert off <= 2 * cfg.speed_m_s / HZ + 1e-6
+        assert apart <= 2 * cfg.turn_speed_rad_s / HZ + 1e-4
+        last = targets["arm"]
