@@ -126,7 +126,7 @@ def test_the_page_shows_the_scene_and_follows_it(shown, state):
         page = browser.new_page(viewport={"width": 480, "height": 360})
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"http://127.0.0.1:{port}/")
+        page.goto(f"http://127.0.0.1:{port}/", timeout=1000 * WAIT_S)
         before = settled(page, lambda image: colours(image)["red"] > 20)
         assert all(count > 20 for count in colours(before).values()), colours(before)
         target = np.eye(4)
@@ -143,7 +143,7 @@ def settled(page, reached) -> np.ndarray:
     """What the page shows once `reached` is true of it."""
     end = time.monotonic() + WAIT_S
     while True:
-        image = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), dtype=int)
+        image = np.asarray(Image.open(io.BytesIO(page.screenshot(timeout=1000 * WAIT_S))).convert("RGB"), dtype=int)
         if reached(image):
             return image
         assert time.monotonic() < end, "the page never showed it"

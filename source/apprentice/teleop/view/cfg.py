@@ -19,7 +19,7 @@ class ViewCfg:
     """JPEG quality of the images, 1 to 95."""
     detail_m: float = 0.008
     """Smallest mesh feature that is kept (m), for `scene_model`: finer meshes take longer to load in the browser."""
-    nice: int = 10
+    nice: int = 5
     """How far the view gives way to the control loop on a busy processor, 0 to 19."""
     restarts: int = 3
     """How often a view that crashed is started again."""
