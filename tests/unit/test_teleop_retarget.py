@@ -14,6 +14,7 @@ from apprentice.teleop.retarget import Retarget, RetargetCfg
 from apprentice.teleop.smoothing import SmoothingCfg
 
 relaxed = settings(deadline=None, max_examples=50)
+quick = settings(deadline=None, max_examples=20)
 
 HZ = 20.0
 QUICK = SmoothingCfg(cutoff_hz=1e12)
@@ -185,8 +186,8 @@ def test_a_pose_that_is_none_holds_the_target_and_the_hand_takes_up_from_there(b
     torch.testing.assert_close(again, before)
 
 
-@relaxed
-@given(start=vectors, pushes=st.lists(vectors, min_size=1, max_size=20))
+@quick
+@given(start=vectors, pushes=st.lists(vectors, min_size=1, max_size=6))
 def test_targets_stay_in_the_workspace_and_one_outside_only_comes_closer(start, pushes):
     low, high = torch.tensor((-0.2, -0.2, -0.1)).double(), torch.tensor((0.2, 0.1, 0.3)).double()
     current = pose(start)[None]
@@ -213,7 +214,7 @@ def test_the_gripper_keeps_its_grip_until_the_device_agrees_once_then_follows():
     assert retarget.targets([frame(grip=1)], {"arm": current})[1]["arm"].item() == -1
 
 
-@relaxed
+@quick
 @given(
     frames=st.lists(
         st.tuples(
@@ -224,7 +225,7 @@ def test_the_gripper_keeps_its_grip_until_the_device_agrees_once_then_follows():
             st.booleans(),
             st.booleans(),
         ),
-        max_size=20,
+        max_size=6,
     )
 )
 def test_whatever_hands_do_targets_never_outrun_their_limits(frames):
