@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from apprentice.teleop.bindings import Bindings
+from apprentice.teleop.sources.messages import parse_input
 from apprentice.teleop.web.cfg import Address, WebCfg
 from apprentice.teleop.web.server import PageServer
 
@@ -48,6 +49,7 @@ class Recorder:
 
     def receive(self, message: Mapping[str, Any], arrived_s: float) -> None:
         if message["type"] == "input":
+            parse_input(message)  # refuses what is not as agreed, which closes the page's socket
             self.inputs.append(dict(message))
             self.arrivals.append(arrived_s)
         else:
@@ -176,13 +178,14 @@ class _View(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def open_desk(*, view: bool = True, port: int = 0, token: str = "") -> Iterator[Desk]:
+def open_desk(*, view: bool = True, port: int = 0, token: str = "", arms: int = 1) -> Iterator[Desk]:
     """A served page. `port` and `token` are given where a session is to be started again at the same address."""
+    welcome = WELCOME | {"bindings": Bindings().table(arms=arms)}
     viewer = ThreadingHTTPServer(("127.0.0.1", 0), _View)
     threading.Thread(target=viewer.serve_forever, daemon=True).start()
     recorder = Recorder()
     view_port = viewer.server_address[1] if view else None
-    server = PageServer(WebCfg(port=port, token=token), {"page": recorder}, WELCOME, view_port=view_port)
+    server = PageServer(WebCfg(port=port, token=token), {"page": recorder}, welcome, view_port=view_port)
     desk = Desk(server, recorder, server.start())
     try:
         yield desk

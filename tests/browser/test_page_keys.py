@@ -234,6 +234,19 @@ def test_a_button_reached_with_tab_is_pressed_by_key_and_not_the_robot(desk, pag
     assert all(message["keys"] == [] for message in desk.recorder.since(start))
 
 
+def test_tab_drives_the_next_arm_and_with_shift_still_moves_the_focus(browser):
+    with open_desk(arms=2) as desk:
+        page = open_page(browser, desk.url)
+        page.wait_for_selector("#bindings kbd >> text=Tab")
+        page.keyboard.down("Tab")
+        hears(desk, page, "Tab")
+        page.keyboard.up("Tab")
+        assert page.evaluate("document.activeElement === document.body")
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement !== document.body")
+        page.context.close()
+
+
 def test_settings_travel_with_the_input_and_survive_a_reload(desk, page):
     page.select_option("#frame", "camera")
     page.select_option("#camera", "wrist")
@@ -291,7 +304,7 @@ def test_a_lost_connection_is_shown_and_comes_back_by_itself(browser):
         hears(first, page, "KeyW")
         port = first.address.port
     page.wait_for_selector("#lost:not([hidden])")
-    assert "robot stands still" in page.inner_text("#lost")
+    assert "The session has ended" in page.inner_text("#lost")
     with open_desk(token=token, port=port) as second:
         page.wait_for_selector("#lost", state="hidden")
         eventually(lambda: second.recorder.inputs, page)
@@ -300,6 +313,18 @@ def test_a_lost_connection_is_shown_and_comes_back_by_itself(browser):
         page.keyboard.down("KeyE")
         hears(second, page, "KeyE")
     page.context.close()
+
+
+def test_a_cut_connection_is_shown(desk, page):
+    page.evaluate("""() => {
+        const real = WebSocket;
+        window.WebSocket = class extends real { constructor() { super('ws://127.0.0.1:9/'); } };  // nobody is there
+        window.WebSocket.OPEN = real.OPEN;
+        real.prototype.send = function () { this.close(); };
+    }""")
+    page.wait_for_selector("#lost:not([hidden])")
+    assert "robot stands still" in page.inner_text("#lost")
+    eventually(lambda: desk.recorder.losses, page)
 
 
 def test_a_silent_server_is_shown_to_the_operator(desk, page):

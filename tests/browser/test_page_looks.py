@@ -158,7 +158,7 @@ def test_cameras_are_drawn_and_one_can_be_made_large(browser, desk):
 
 def test_what_happens_is_announced_to_screen_readers(browser, desk):
     page = visit(browser, desk, "desk")
-    assert page.get_attribute("#banner", "aria-live") == "polite"
+    assert page.get_attribute("#say", "aria-live") == "polite"
     unnamed = page.evaluate("""() => [...document.querySelectorAll('button, input, select, iframe, canvas')]
         .filter((node) => node.checkVisibility() && !node.closest('[data-look]'))
         .filter((node) => !(node.innerText || node.title || node.labels?.length || node.ariaLabel))

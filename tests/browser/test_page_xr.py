@@ -89,6 +89,7 @@ def test_everything_that_is_sent_is_as_agreed(desk, headset):
     headset.wait_for_timeout(300)
     for message in desk.recorder.inputs:
         parse_input(message)  # refuses NaN, missing fields and values out of range
+    assert desk.recorder.losses == []
 
 
 def test_both_hands_arrive(desk, headset):

@@ -4,6 +4,7 @@ import { Cameras } from "/static/cameras.js";
 import { Commands, keysOf } from "/static/commands.js";
 import { HeldKeys, listenInside } from "/static/keys.js";
 import { Pads } from "/static/pads.js";
+import * as lost from "/static/lost.js";
 import * as panel from "/static/panel.js";
 import { People } from "/static/people.js";
 import { Screen } from "/static/screen.js";
@@ -42,7 +43,7 @@ link = new Link({
     xr: null,
     settings: settings.values,
   }),
-  on: { opened, closed, silent, message },
+  on: { opened: lost.opened, closed, silent: lost.silent, message },
 });
 const people = new People(link);
 
@@ -80,27 +81,10 @@ function say(command) {
   return { start: `Press [${keyNames.start}]`, rewind: `hold [${keyNames.rewind}]`, drive: "The controls on the left move the robot." }[command];
 }
 
-function opened() {
-  document.body.dataset.link = "open";
-  at("lost").hidden = true;
-}
-
 function closed(reason) {
   keys.release();
-  document.body.dataset.link = "closed";
   people.me = null;
-  lost("Connection lost", `${reason ? `${reason}. ` : ""}The robot stands still. Connecting again; if the session was restarted, open the address that its terminal prints.`);
-}
-
-function silent(ms) {
-  if (ms) lost("No answer", `The server has been silent for ${Math.round(ms / 1000)} s. The robot stands still until it is heard again.`);
-  else at("lost").hidden = true;
-}
-
-function lost(title, text) {
-  at("lost").hidden = false;
-  if (at("lost-title").textContent !== title) at("lost-title").textContent = title;
-  at("lost-text").textContent = text;
+  lost.closed(reason);
 }
 
 function message(data) {

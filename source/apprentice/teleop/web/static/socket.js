@@ -110,9 +110,10 @@ export class Link {
       this.pinged = now;
       this.post({ type: "ping", t: now });
     }
-    const silence = this.isOpen ? now - this.heard : 0;
-    const silent = silence > SILENT_MS;
-    if (silent || this.silent) this.on.silent(silent ? silence : 0);
+    const silence = now - this.heard;
+    const silent = this.isOpen && silence > SILENT_MS;
+    // a connection that is closed says so itself
+    if (this.isOpen && (silent || this.silent)) this.on.silent(silent ? silence : 0);
     this.silent = silent;
   }
 }

@@ -3,6 +3,7 @@
 // thumbstick pressed saves; bare hands touch the three buttons on the left instead.
 
 import { Cameras } from "/static/cameras.js";
+import * as lost from "/static/lost.js";
 import * as panel from "/static/panel.js";
 import { People } from "/static/people.js";
 import { Link } from "/static/socket.js";
@@ -43,7 +44,7 @@ link = new Link({
     xr: state(),
     settings: { speed: 1, command_frame: "base", operator_yaw_deg: 0, camera: "" },
   }),
-  on: { opened, closed, silent, message },
+  on: { opened: lost.opened, closed, silent: lost.silent, message },
 });
 const people = new People(link);
 const cameras = new Cameras((name) => panels?.touch(name));
@@ -138,21 +139,9 @@ function say(command) {
     : { start: "Press A or X", rewind: "hold B or Y", drive: "Squeeze to move the robot, trigger to grip." }[command];
 }
 
-function opened() {
-  document.body.dataset.link = "open";
-  at("lost").hidden = true;
-}
-
 function closed(reason) {
-  document.body.dataset.link = "closed";
   people.me = null;
-  at("lost").hidden = false;
-  at("lost-text").textContent = `${reason ? `${reason}. ` : ""}The robot stands still. Connecting again; if the session was restarted, open the address that its terminal prints.`;
-}
-
-function silent(ms) {
-  at("lost").hidden = !ms;
-  if (ms) at("lost-text").textContent = `The server has been silent for ${Math.round(ms / 1000)} s. The robot stands still until it is heard again.`;
+  lost.closed(reason);
 }
 
 function message(data) {
