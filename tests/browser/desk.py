@@ -115,8 +115,8 @@ WELCOME = {
     "eefs": ["franka"],
     "cameras": ["table", "wrist"],
     "bindings": Bindings().table(),
-    "subtasks": [],
-    "devices": [],
+    "subtasks": ["grasp_1", "stack_1", None],
+    "devices": ["keyboard", "gamepad"],
 }
 
 

@@ -105,8 +105,6 @@ function welcome(data) {
   panel.bindings(data.bindings);
   settings.cameras(data.cameras);
   screen.set(data.cameras, data.view);
-  panel.devices(data.devices ?? []);
-  panel.subtasks(data.subtasks ?? []);
   if (!status.state) panel.banner({}, { driving: true, driver: "", say });
   link.send();
 }
