@@ -162,6 +162,12 @@ def test_a_hand_that_lets_go_or_vanishes_stays_and_keeps_its_grip(pipeline):
     assert act(pipeline, frame(pose(0.9, 0.5, 0.4), grip=0.0, engaged=False))[7] == 1.0
 
 
+def test_a_gripper_that_held_something_before_a_pause_holds_it_until_the_hand_agrees(pipeline):
+    pipeline.reset({"franka": 1.0})
+    for grip, command in ((0.0, -1.0), (0.2, -1.0), (0.9, -1.0), (0.1, 1.0)):
+        assert act(pipeline, frame(pose(0.3, -0.2, 1.1), grip=grip))[7] == command
+
+
 def hands_pipeline():
     hands = HandsSource(name="hands")
     anchor = ValueInput("world_T_anchor", TransformMatrix())

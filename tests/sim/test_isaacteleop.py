@@ -23,7 +23,7 @@ def session():
 
 
 def hand_over(target, session):
-    """Where an operator who stands at the task's anchor holds their hand to be at a point of the world, fingers down."""
+    """Where an operator at the task's anchor holds their hand for a point of the world, fingers down."""
     anchor = session.env.cfg.isaac_teleop.xr_cfg
     quarter = Rotation.from_euler("x", np.pi / 2).as_matrix()  # from y up to z up
     world_from_openxr, wanted = np.eye(4), np.eye(4)

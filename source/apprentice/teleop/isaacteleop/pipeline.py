@@ -7,7 +7,8 @@ that the task names. They know no clutch, so a hand that lets go stays, for them
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from apprentice.errors import UserError
 from apprentice.tasks.session import Session
-from apprentice.teleop.frame import Pose, TeleopFrame
+from apprentice.teleop.frame import Hand, Pose, TeleopFrame
 
 from .axes import to_openxr
 from .extra import isaacteleop
@@ -92,9 +93,15 @@ class TaskPipeline:
         self._action_dim, self._target_in_world = action_dim, target_in_world
         self.reset()
 
-    def reset(self) -> None:
-        """Begin, or go on: forget where hands were. Nothing moves until all of them are engaged."""
+    def reset(self, grips: Mapping[str, float] | None = None) -> None:
+        """Begin, or go on: forget where hands were. Nothing moves until all of them are engaged.
+
+        Args:
+            grips: By end effector, how far the grippers are closed, 0 to 1. They stay so until the hand agrees, and
+                follow it from then on. None follows at once.
+        """
         self._hands: dict[str, XrHand] = {}
+        self._kept = dict(grips or {})
         self._fresh = True
 
     def actions(self, frames: Sequence[TeleopFrame | None]) -> Tensor | None:
@@ -111,14 +118,21 @@ class TaskPipeline:
             hand = frame.hands.get(eef) if frame else None
             if hand is None or hand.pose is None:
                 continue
-            before = self._hands.get(side)
-            if hand.engaged or before is not None:
-                pose = to_openxr(hand.pose) if hand.engaged or before is None else before.pose
-                grip = min(1.0, max(0.0, hand.grip))
-                self._hands[side] = XrHand(pose=pose, grip=grip, engaged=hand.engaged)
+            if hand.engaged:
+                self._hands[side] = XrHand(pose=to_openxr(hand.pose), grip=self._grip(eef, hand), engaged=True)
+            elif side in self._hands:
+                self._hands[side] = replace(self._hands[side], grip=self._grip(eef, hand), engaged=False)
         if frame is None or self._hands.keys() != self._eef_of.keys():
             return None
         return self._run()
+
+    def _grip(self, eef: str, hand: Hand) -> float:
+        """The hand's, once it agreed with how the gripper is: going on does not begin with a drop."""
+        kept = self._kept.get(eef)
+        if kept is not None and (hand.grip > 0.5) != (kept > 0.5):
+            return kept
+        self._kept.pop(eef, None)
+        return min(1.0, max(0.0, hand.grip))
 
     def _run(self) -> Tensor:
         world = self._world_from_openxr
