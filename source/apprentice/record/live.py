@@ -30,6 +30,7 @@ from apprentice.tasks.views import task_views
 from apprentice.teleop.bindings import Bindings
 from apprentice.teleop.frame import TeleopFrame
 from apprentice.teleop.log import FrameLog, new_log
+from apprentice.teleop.retarget import RetargetCfg
 from apprentice.teleop.sources.base import LiveSource
 from apprentice.teleop.sources.open import Opened, open_sources
 from apprentice.teleop.view.cfg import ViewCfg
@@ -126,12 +127,13 @@ class _Live:
     def record(self, output: Path, progress: Progress) -> RecordResult:
         session, cfg, saver = self._session, self._cfg, self._saver
         fingerprint = physics_fingerprint(session)
-        before, discarded, steps = saver.demos, 0, 0
+        before, steps = saver.demos, 0
         seeds = itertools.count(next_seed_of(output, cfg))
         loop = EpisodeLoop(
             session,
             lambda _: lent(self._source),
             cfg,
+            retarget=RetargetCfg(base_yaw_rad=_base_yaw(session)),
             pace=self._pace,
             countdown_s=cfg.countdown_s,
             rewinds=True,
@@ -146,11 +148,11 @@ class _Live:
             if group == "data":
                 steps += len(ended.tree["actions"])
             else:
-                discarded += 1
+                saver.discarded += 1
             progress.update(saver.demos, cfg.demos)
         saver.flush()
         return RecordResult(
-            path=output, demos=saver.demos, saved=saver.demos - before, discarded=discarded, steps=steps
+            path=output, demos=saver.demos, saved=saver.demos - before, discarded=saver.discarded, steps=steps
         )
 
     def on_frame(self, slot: Slot, frame: TeleopFrame | None, now_s: float, lost: str) -> None:
@@ -224,6 +226,13 @@ def _page(session: Session, cfg: RecordCfg, opened: Opened) -> Iterator[tuple[Pa
     finally:
         if view is not None:
             view.stop()
+
+
+def _base_yaw(session: Session) -> float:
+    """Heading of the first robot in its environment (rad)."""
+    robot = next(iter(session.env.scene.articulations.values()))
+    x, y, z, w = robot.cfg.init_state.rot
+    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
 def _yaws(session: Session) -> dict[str, float]:

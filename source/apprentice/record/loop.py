@@ -174,7 +174,7 @@ class EpisodeLoop:
         if not seeds:
             return
         session = self._session
-        session.reset(list(seeds), list(seeds.values()))
+        self._reset(seeds)
         self._retarget.reset(list(seeds), session.eef_poses())
         self._buffer.begin(list(seeds), session.state())
         if self._pace:
@@ -183,6 +183,18 @@ class EpisodeLoop:
             source = self._operators(seed)
             self.slots[env_id] = Slot(source=source, seed=seed, grips=dict.fromkeys(session.task_info.eef_names, 0.0))
             source.start()
+
+    def _reset(self, seeds: Mapping[int, int]) -> None:
+        session = self._session
+        session.reset(list(seeds), list(seeds.values()))
+        if self._pace is None:
+            return
+        # beside people run other threads; should one draw from Python's random numbers too, the seed would be a lie
+        while True:
+            before = {key: value.clone() for key, value in session.state().items()}
+            session.reset(list(seeds), list(seeds.values()))
+            if all(torch.equal(before[key], value) for key, value in session.state().items()):
+                return
 
     def _poll(self) -> None:
         """Let every operator look and act, and every episode change its state."""

@@ -43,6 +43,10 @@ class Saver:
         self._done: list[Saved] = []
         self._waiting = 0
         self._lock = threading.Lock()
+        self.file = writer.path
+        """The demo file."""
+        self.discarded = 0
+        """Episodes that were not saved as demos; counted by whoever decides."""
         self.message = ""
         """What went wrong last, or what was done, in words."""
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)

@@ -64,6 +64,8 @@ def status(
         },
         "grips": {name: round(grip, 2) for name, grip in slot.grips.items()},
         "seed": slot.seed,
+        "file": saver.file.name,
+        "discarded": saver.discarded,
         "message": saver.message,
     }
 
