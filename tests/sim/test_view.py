@@ -211,6 +211,17 @@ def test_a_view_that_keeps_crashing_is_reported(scene):
     assert view.pid is None
 
 
+def test_a_view_that_could_not_start_can_be_stopped(scene):
+    class Unsendable(ViewCfg):
+        """Of no module: another process cannot be told of it."""
+
+    view = SceneView(scene, cfg=Unsendable())
+    with pytest.raises((AttributeError, pickle.PicklingError), match="Unsendable"):
+        view.start()
+    assert view.pid is None
+    view.stop()
+
+
 def test_a_reader_gets_whole_states_only(scene, state):
     slot = StateSlot(scene, ("franka",))
     assert slot.read() is None

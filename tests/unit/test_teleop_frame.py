@@ -41,7 +41,19 @@ def test_a_hand_out_of_sight_is_refused_whatever_its_pose_says():
 
 
 @pytest.mark.parametrize(
-    "frame", [TeleopFrame(time_s=np.nan), TeleopFrame(time_s=0.0, hands={"arm": Hand(grip=np.nan)})]
+    "frame",
+    [
+        TeleopFrame(time_s=np.nan),
+        TeleopFrame(time_s=0.0, operator_yaw_rad=np.inf),
+        TeleopFrame(time_s=0.0, hands={"arm": Hand(grip=np.nan)}),
+    ],
 )
-def test_time_and_grip_must_be_numbers(frame):
+def test_time_yaw_and_grip_must_be_numbers(frame):
     assert "finite" in (problem(frame) or "")
+
+
+def test_what_no_device_measures_is_refused():
+    far = np.eye(4)
+    far[0, 3] = 1e30
+    for hand in (Hand(twist=np.full(6, 1e30)), Hand(pose=far)):
+        assert "arm" in (problem(TeleopFrame(time_s=0.0, hands={"arm": hand})) or "")

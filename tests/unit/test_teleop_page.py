@@ -178,6 +178,24 @@ def test_a_message_that_was_held_up_is_as_old_as_when_it_was_sent():
     assert page.send([], t=3.0, arrived=now + 1.1).time_s == pytest.approx(now + 1.1)
 
 
+@pytest.mark.parametrize("asked", ["key", "click", "pad"])
+def test_what_was_held_up_on_its_way_starts_no_robot_but_stops_it(asked):
+    page = Page()
+    now = time.monotonic()
+    page.send([], t=now, arrived=now)
+
+    def ask(name, key, t, arrived):
+        pads = [pad(b0=1)] if asked == "pad" else []
+        events = page.send([key] if asked == "key" else [], t=t, arrived=arrived, pads=pads).events
+        if asked == "click":
+            page.source.receive({"type": "command", "name": name}, arrived)
+        return events + page.send([], t=t, arrived=arrived).events
+
+    assert ask("start", "Enter", now + 0.1, now + 0.4) == ((Command.PAUSE,) if asked == "pad" else ())
+    assert ask("pause", "Space", now + 0.2, now + 0.5) == (Command.PAUSE,)
+    assert ask("start", "Enter", now + 0.6, now + 0.6) in ((Command.START,), (Command.TOGGLE,))
+
+
 @relaxed
 @given(
     ahead=st.floats(-1e5, 1e5),

@@ -145,6 +145,36 @@ def test_a_driver_whose_network_is_dead_loses_the_wheel():
     asyncio.run(run())
 
 
+def test_a_driver_whose_connection_is_cut_drives_on_with_the_next_and_the_robot_was_let_go():
+    async def run():
+        ears = Ears()
+        async with serving({"page": ears}) as web:
+            web.server.publish({})
+            old, watcher = await web.page("laptop"), await web.page("tablet")
+            await watcher.until(driver=old.id)
+            # the server takes the old one for alive still
+            again = await web.page("laptop", resume=old.resume)
+            state = await watcher.until(driver=again.id)
+            assert [client["id"] for client in state["clients"]] == [watcher.id, again.id]
+            assert ears.losses == ["laptop connects again"]
+            await again.socket.close()
+            await watcher.until(driver=None)
+            # somebody else's secret does not help
+            other = await web.page("phone", resume=watcher.resume + "x")
+            third = await web.page("laptop", resume=again.resume)
+            await watcher.until(driver=third.id)
+            await third.socket.close()
+            await watcher.until(driver=None)
+            await watcher.say(type="control", ask="take")
+            await other.until(driver=watcher.id)
+            late = await web.page("laptop", resume=third.resume)
+            await late.input()
+            await late.settled()
+            assert ears.heard == []
+
+    asyncio.run(run())
+
+
 def test_a_page_that_hangs_while_its_browser_answers_loses_the_wheel(monkeypatch):
     monkeypatch.setattr("apprentice.teleop.web.hub.SILENT_S", 0.5)
 

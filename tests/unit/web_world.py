@@ -44,7 +44,7 @@ class Page:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
-        self.id = ""
+        self.id = self.resume = ""
         self._seq = 0
 
     async def say(self, **message: Any) -> None:
@@ -106,7 +106,8 @@ class Web:
     async def page(self, name: str = "a page", kind: str = "page", **more: Any) -> Page:
         page = Page(await self.socket())
         await page.say(type="hello", name=name, kind=kind, **more)
-        page.id = (await page.hear("welcome"))["you"]
+        welcome = await page.hear("welcome")
+        page.id, page.resume = welcome["you"], welcome["resume"]
         return page
 
 

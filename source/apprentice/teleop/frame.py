@@ -88,19 +88,29 @@ class TeleopFrame:
     """How far the operator, or the camera, is turned about the vertical from those axes: pi faces the robot."""
 
 
+_HUGE = 1e4
+"""Metres, or metres or radians a second, that no device measures; farther on numbers lose their precision."""
+
+
 def problem(frame: TeleopFrame) -> str | None:
     """Why a frame must not move the robot, in words; None if it may."""
     if not np.isfinite(frame.time_s):
         return f"expected a finite time, got {frame.time_s}"
+    if not np.isfinite(frame.operator_yaw_rad):
+        return f"expected a finite yaw of the operator, got {frame.operator_yaw_rad}"
     for name, hand in frame.hands.items():
         if not hand.tracked:
             return f"the {name} hand is not tracked"
         if hand.twist.shape != (6,) or not bool(np.isfinite(hand.twist).all()):
             return f"expected a finite twist of shape (6,) for {name}, got {hand.twist.tolist()}"
+        if np.abs(hand.twist).max() > _HUGE:
+            return f"expected a twist of at most {_HUGE:g} for {name}, got {hand.twist.tolist()}"
         if not np.isfinite(hand.grip):
             return f"expected a finite grip for {name}, got {hand.grip}"
         if hand.pose is not None and not is_pose(hand.pose):
             return f"expected a rigid pose of shape (4, 4) for {name}, got {hand.pose.tolist()}"
+        if hand.pose is not None and np.abs(hand.pose[:3, 3]).max() > _HUGE:
+            return f"expected the {name} hand within {_HUGE:g} m, got {hand.pose[:3, 3].tolist()}"
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from apprentice.teleop.frame import TeleopFrame
+from apprentice.teleop.frame import Command, TeleopFrame
 
 
 class Source(Protocol):
@@ -93,6 +93,11 @@ class SteppedSource(Source, Protocol):
     def advance(self, time_s: float, view: View) -> None:
         """Look at the environment and make the next frame."""
         ...
+
+
+def begun_late(events: tuple[Command, ...]) -> tuple[Command, ...]:
+    """What still counts of commands that were held up on their way: whatever would set the robot in motion does not."""
+    return tuple(Command.PAUSE if event is Command.TOGGLE else event for event in events if event is not Command.START)
 
 
 class Mailbox:

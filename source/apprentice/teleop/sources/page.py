@@ -20,7 +20,7 @@ from apprentice.teleop.grips import LastChanged
 from apprentice.teleop.remote_clock import RemoteClock
 from apprentice.teleop.sources import gamepad, messages, xr
 from apprentice.teleop.sources.arms import Arms
-from apprentice.teleop.sources.base import DeviceStatus, Mailbox
+from apprentice.teleop.sources.base import DeviceStatus, Mailbox, begun_late
 from apprentice.teleop.sources.gamepad import Gamepad
 from apprentice.teleop.sources.keyboard import Keyboard
 from apprentice.teleop.sources.messages import PageInput, PageSettings
@@ -83,12 +83,12 @@ class PageSource:
             with self._lock:
                 self._time_s = self._clock.local(given.t_s, arrived_s)
                 self._gone = None
-                self._put(self._update(given))
+                self._put(self._in_time(self._update(given), arrived_s))
         elif kind == "command":
             command = messages.parse_command(message)
             with self._lock:
                 self._time_s = arrived_s if self._time_s is None else self._time_s
-                self._put((command,))
+                self._put(self._in_time((command,), arrived_s))  # an input came just before it
         else:
             raise ValueError(f'Expected a message of type "input" or "command", got {kind!r}.')
 
@@ -150,6 +150,10 @@ class PageSource:
         if "xr" in self._drives:
             events += self._xr.update(given.xr)
         return events
+
+    def _in_time(self, events: tuple[Command, ...], arrived_s: float) -> tuple[Command, ...]:
+        assert self._time_s is not None
+        return events if arrived_s - self._time_s <= FRESH_S else begun_late(events)
 
     def _put(self, events: tuple[Command, ...]) -> None:
         assert self._time_s is not None

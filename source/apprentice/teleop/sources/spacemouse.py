@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from apprentice.teleop.frame import Command, Hand, TeleopFrame, Twist
 from apprentice.teleop.remote_clock import RemoteClock
 from apprentice.teleop.sources.arms import Arms
-from apprentice.teleop.sources.base import DeviceStatus, Mailbox, ThreadedSource
+from apprentice.teleop.sources.base import DeviceStatus, Mailbox, ThreadedSource, begun_late
 from apprentice.teleop.sources.messages import parse_puck
 from apprentice.teleop.sources.spacemouse_hid import SpaceMouseReader, require_library
 
@@ -143,7 +143,10 @@ class RemoteSpaceMouse:
         with self._lock:
             self._gone, self._last = None, (given.axes, given.buttons)
             self._time_s = self._clock.local(given.t_s, arrived_s)
-            self.mailbox.put(self._puck.frame(self._time_s, *self._last))
+            frame = self._puck.frame(self._time_s, *self._last)
+            if arrived_s - self._time_s > self.FRESH_S:
+                frame = replace(frame, events=begun_late(frame.events))
+            self.mailbox.put(frame)
 
     def lost(self, reason: str) -> None:
         """The forwarding client is gone: the cap is released, and the last frame is too old to be used."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -75,16 +76,22 @@ def _enumerate() -> list[Any]:
         ) from error
 
 
+_OPENING = threading.Lock()
+
+
 class _Interface:
     """One open HID interface of a SpaceMouse."""
 
     MOST_REPORTS = 512
     """Reports read at one go; more than the kernel keeps."""
+    KERNEL_KEEPS = 63
+    """Reports that wait at most: Linux keeps the oldest ones and drops what comes after."""
 
     def __init__(self, path: str) -> None:
         import pyspacemouse
 
-        with contextlib.redirect_stdout(io.StringIO()):  # it tells the world what it found
+        # it tells the world what it found; two threads that redirect at a time would lose the output for good
+        with _OPENING, contextlib.redirect_stdout(io.StringIO()):
             self._device = pyspacemouse.open_by_path(path, axis_convention=pyspacemouse.AxisConvention.ROS)
         self._read_s = -1.0
         self.axes: Twist = np.zeros(6)
@@ -93,15 +100,18 @@ class _Interface:
 
     def drain(self) -> bool:
         """Read all reports that wait. Whether there were any."""
-        heard = False
+        count = 0
         for _ in range(self.MOST_REPORTS):
             state = self._device.read()  # the same object every time, stamped when a report came
             if state.t == self._read_s:
                 break
-            self._read_s, heard = state.t, True
+            self._read_s, count = state.t, count + 1
             axes = np.array((state.x, state.y, state.z, state.roll, state.pitch, state.yaw))
             self.axes, self.buttons = np.clip(axes, -1.0, 1.0), tuple(map(int, state.buttons))
-        return heard
+        if count >= self.KERNEL_KEEPS:
+            # this machine was held up, and newer reports are lost: the cap may rest, and then says nothing more
+            self.axes = np.zeros(6)
+        return count > 0
 
     def close(self) -> None:
         with contextlib.suppress(Exception):  # it may be gone

@@ -105,8 +105,11 @@ class SceneView:
         context = multiprocessing.get_context("spawn")
         link, theirs = context.Pipe()
         arguments = (self._scene, self._drawn, self._eye, self._cfg, self._slot, theirs, self._port)
-        self._process = context.Process(target=run, args=arguments, name="view", daemon=True)
-        self._process.start()
+        process = context.Process(target=run, args=arguments, name="view", daemon=True)
+        process.start()
+        self._process = process
+        if self._stopping.is_set():
+            process.kill()  # `stop` did not see it
         theirs.close()
         if not link.poll(_START_S):
             raise OSError(f"expected it to listen within {_START_S:.0f} s")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiohttp import WSCloseCode
@@ -24,6 +25,7 @@ class Mail(Protocol):
 
     def answer(self, text: str) -> None: ...
     def replace(self, key: str, message: str | bytes) -> None: ...
+    def cut(self) -> None: ...
 
 
 class Refused(Exception):
@@ -44,6 +46,8 @@ class Client:
     mail: Mail
     heard_s: float
     """When it last said what it does, on the monotonic clock."""
+    resume: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    """Secret with which it comes back as the same one, when its connection was cut."""
 
 
 class Hub:
@@ -55,6 +59,8 @@ class Hub:
         self._on_change = on_change
         self._clients: dict[str, Client] = {}
         self._driver: Client | None = None
+        self._missed: Client | None = None
+        """Who drove until the connection was cut, while nobody else does."""
         self._numbers = itertools.count(1)
 
     @property
@@ -79,28 +85,34 @@ class Hub:
         return {"clients": people, "driver": self._driver.id if self._driver else None}
 
     def join(self, hello: Hello, mail: Mail, now_s: float) -> Client:
-        """Let a client in. The first page drives.
+        """Let a client in. The first page drives, and one that drove until its connection was cut drives again.
 
         Raises:
             Refused: If there are too many, or the device is unknown or already here.
         """
+        old = self._same(hello)
+        if old is not None:  # the connection that it had is dead, which may take long to be noticed
+            old.mail.cut()
+            self.leave(old, f"{old.hello.name} connects again")
         if len(self._clients) >= self._max_clients:
             raise Refused(WSCloseCode.TRY_AGAIN_LATER, f"{self._max_clients} clients are connected, close one first")
         if hello.kind == "device":
             self._check_device(hello.device)
-        alone = not self.pages
+        may_drive = not self.pages or (self._missed is not None and self._missed.resume == hello.resume)
         client = Client(id=f"c{next(self._numbers)}", hello=hello, mail=mail, heard_s=now_s)
         self._clients[client.id] = client
-        if alone and self._driver is None and hello.kind != "device" and PAGE in self._receivers:
-            self._driver = client
+        if may_drive and self._driver is None and hello.kind != "device" and PAGE in self._receivers:
+            self._driver, self._missed = client, None
         self._on_change()
         return client
 
     def leave(self, client: Client, reason: str) -> None:
-        """A client's socket is closed."""
-        self._clients.pop(client.id, None)
+        """A client's socket is closed. Saying so twice does nothing."""
+        if self._clients.pop(client.id, None) is None:
+            return
         if client is self._driver:
             self._hand_over(None, reason)
+            self._missed = client
         elif client.hello.device is not None:
             self._receivers[client.hello.device].lost(reason)
         self._on_change()
@@ -112,6 +124,8 @@ class Hub:
             Malformed: If its kind of client may not send it.
             ValueError: From the receiver: what is wrong with it.
         """
+        if client.id not in self._clients:
+            return  # it connected again, and this is what its old connection still brings
         match message:
             case Ping(t=t):
                 client.mail.answer(json.dumps({"type": "pong", "t": t}))
@@ -165,13 +179,17 @@ class Hub:
 
     def _hand_over(self, heir: Client | None, reason: str) -> None:
         # first nobody drives: whatever the receiver does, what was held before must not count for the heir
-        driver, self._driver = self._driver, None
+        driver, self._driver, self._missed = self._driver, None, None
         try:
             if driver is not None:
                 self._receivers[PAGE].lost(reason)
         finally:
             self._driver = heir
             self._on_change()
+
+    def _same(self, hello: Hello) -> Client | None:
+        """The client that says hello again."""
+        return next((client for client in self._clients.values() if client.resume == hello.resume), None)
 
     def _explain(self, client: Client, text: str) -> None:
         client.mail.answer(json.dumps({"type": "error", "message": text}))

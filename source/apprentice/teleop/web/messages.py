@@ -31,6 +31,8 @@ class Hello:
     kind: Kind
     device: str | None = None
     """Which device a client of kind "device" forwards."""
+    resume: str | None = None
+    """What it was told when it was here before, if its connection was cut."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -98,7 +100,10 @@ def parse(text: str) -> Message:
         case "hello":
             kind = cast(Kind, _one_of(body, "kind", get_args(Kind)))
             return Hello(
-                name=_text(body, "name"), kind=kind, device=_text(body, "device") if kind == "device" else None
+                name=_text(body, "name"),
+                kind=kind,
+                device=_text(body, "device") if kind == "device" else None,
+                resume=_text(body, "resume") if "resume" in body else None,
             )
         case other:
             known = "hello, input, command, device, control or ping"

@@ -43,6 +43,10 @@ class Outbox:
         self._newest[key] = message
         self._waiting.set()
 
+    def cut(self) -> None:
+        """Drop the client."""
+        self._transport.abort()
+
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
         """Send in the background for as long as the context is open. Drops the client if it stalls."""

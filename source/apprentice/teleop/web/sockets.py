@@ -117,7 +117,7 @@ class ControlSockets:
         if not isinstance(hello, Hello):
             raise Refused(WSCloseCode.POLICY_VIOLATION, "expected a hello as the first message")
         client = self._hub.join(hello, outbox, time.monotonic())
-        outbox.answer(json.dumps({"type": "welcome", "you": client.id, **self._welcome}))
+        outbox.answer(json.dumps({"type": "welcome", "you": client.id, "resume": client.resume, **self._welcome}))
         if self._state is not None and hello.kind != "device":
             outbox.replace("state", self._state)
         return client

@@ -9,7 +9,7 @@ import * as panel from "/static/panel.js";
 import { People } from "/static/people.js";
 import { Screen } from "/static/screen.js";
 import { Settings } from "/static/settings.js";
-import { Link } from "/static/socket.js";
+import { Link, hideToken } from "/static/socket.js";
 import { Touch } from "/static/touch.js";
 
 const at = (id) => document.getElementById(id);
@@ -33,6 +33,7 @@ const commands = new Commands(at("commands"), {
 const cameras = new Cameras((name, canvas) => screen.drawn(name, canvas));
 const screen = new Screen({ cameras });
 
+hideToken();
 link = new Link({
   kind: "page",
   read: () => ({

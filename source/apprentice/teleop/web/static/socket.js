@@ -9,6 +9,11 @@ export function address(path) {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
 }
 
+// The token has become a cookie: it need not stand where everybody sees it who looks at the screen.
+export function hideToken() {
+  if (location.search) history.replaceState(history.state, "", location.pathname);
+}
+
 export function browserName() {
   const agent = navigator.userAgent;
   const kinds = [["OculusBrowser", "Quest Browser"], ["Edg/", "Edge"], ["Firefox", "Firefox"], ["Chrome", "Chrome"], ["Safari", "Safari"]];
@@ -47,7 +52,7 @@ export class Link {
       this.wait = 500;
       this.heard = performance.now();
       this.rtts = [];
-      this.post({ type: "hello", name: browserName(), kind: this.kind });
+      this.post({ type: "hello", name: browserName(), kind: this.kind, resume: this.resume });
       this.on.opened();
       this.send();
     };
@@ -55,7 +60,10 @@ export class Link {
       this.heard = performance.now();
       const data = JSON.parse(event.data);
       if (data.type === "pong") this.rtts = [...this.rtts.slice(-8), this.heard - data.t];
-      else this.on.message(data);
+      else {
+        if (data.type === "welcome") this.resume = data.resume; // who was cut off is the same one again
+        this.on.message(data);
+      }
     };
     socket.onclose = (event) => {
       if (socket !== this.socket) return;
@@ -99,7 +107,9 @@ export class Link {
     else this.later ??= setTimeout(() => this.send(), wait);
   }
 
+  // The input that goes before tells when it was asked for: what is held up on its way starts no robot.
   command(name) {
+    this.send();
     this.post({ type: "command", name });
   }
 

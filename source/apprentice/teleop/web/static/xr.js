@@ -6,7 +6,7 @@ import { Cameras } from "/static/cameras.js";
 import * as lost from "/static/lost.js";
 import * as panel from "/static/panel.js";
 import { People } from "/static/people.js";
-import { Link } from "/static/socket.js";
+import { Link, hideToken } from "/static/socket.js";
 import * as input from "/static/xr_input.js";
 import { Panels, facing, inside, yawOf } from "/static/xr_panels.js";
 import { Signs } from "/static/xr_signs.js";
@@ -34,6 +34,7 @@ function state() {
   return seen() && performance.now() - xrTime < OLD_MS ? xr : input.untracked(xr);
 }
 
+hideToken();
 link = new Link({
   kind: "xr",
   read: () => ({
