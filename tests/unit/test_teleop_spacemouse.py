@@ -150,6 +150,20 @@ source.stop()
     assert seen["seconds"] < 1.0  # one report per look would take longer than the session
 
 
+def test_a_queue_that_ran_over_counts_as_a_released_cap_until_it_speaks_again(play):
+    found = play("""
+from apprentice.teleop.sources.spacemouse_hid import SpaceMouseReader
+device, reader, found = Device(), SpaceMouseReader(), []
+wait(lambda: reader.read() is not None, "it is connected")
+for reports in (62, 63, 1):  # the kernel keeps 63, the oldest, and a release may be among those that are lost
+    for _ in range(reports):
+        device.push(0, -300, 0)
+    found.append(bool(reader.read().axes.any()))
+print(json.dumps(found))
+""")
+    assert found == [True, False, True]
+
+
 def test_left_toggles_the_gripper_and_right_starts_or_pauses_once_per_press(play):
     found = play("""
 device = Device()
