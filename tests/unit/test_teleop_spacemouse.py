@@ -10,32 +10,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from fake_hid import build_library
 
 HERE = Path(__file__).parent
 
 SCENE = """
-import json, os, struct, sys, threading, time
-from pathlib import Path
+import json, os, sys, threading, time
 from apprentice.teleop.sources.spacemouse import SpaceMouse
+from fake_hid import FakeSpaceMouse
 
-folder = Path(os.environ["FAKE_HID_DIR"])
+folder = os.environ["FAKE_HID_DIR"]
 
-class Device:
-    def __init__(self, name="256f-c635-a", mode=0o600):
-        self.path = folder / name
-        os.mkfifo(self.path)
-        os.chmod(self.path, mode)
-        self.fifo = os.open(self.path, os.O_RDWR) if mode else None
-    def say(self, *report):
-        os.write(self.fifo, bytes([len(report)]) + bytes(report))
-    def push(self, x, y, z):  # right, towards the operator, down
-        self.say(1, *struct.pack("<3h", x, y, z))
-    def turn(self, x, y, z):
-        self.say(2, *struct.pack("<3h", x, y, z))
-    def buttons(self, mask):
-        self.say(3, *struct.pack("<H", mask))
-    def unplug(self):
-        self.path.unlink()
+def Device(*args, **more):
+    return FakeSpaceMouse(folder, *args, **more)
 
 def wait(condition, what, seconds=10.0):
     until = time.monotonic() + seconds
@@ -64,11 +51,7 @@ def still(source, eef="arm"):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lib")
-    source = HERE / "hid_shim" / "fake_hidapi.c"
-    name = "libhidapi-hidraw.so.0"
-    command = ["gcc", "-shared", "-fPIC", "-O1", f"-Wl,-soname,{name}", "-o", str(folder / name), str(source)]
-    subprocess.run(command, check=True)
-    (folder / "libhidapi-hidraw.so").symlink_to(name)  # the linker is asked where the library is
+    build_library(folder)
     return folder
 
 
@@ -76,7 +59,9 @@ def library(tmp_path_factory):
 def play(library, tmp_path):
     def run(scene, **env):
         (tmp_path / "hid").mkdir(exist_ok=True)
-        environment = os.environ | {"FAKE_HID_DIR": str(tmp_path / "hid"), "LD_LIBRARY_PATH": str(library)} | env
+        paths = f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        fake = {"FAKE_HID_DIR": str(tmp_path / "hid"), "LD_LIBRARY_PATH": str(library), "PYTHONPATH": paths}
+        environment = os.environ | fake | env
         command = [sys.executable, "-c", SCENE + scene]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr

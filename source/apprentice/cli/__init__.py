@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Record, augment, train, evaluate and report, as a configuration file says",
     "tasks": "List the tasks that run here, per backend, and what others miss",
     "record": "Record source demos of a task",
+    "forward": "Forward the SpaceMouse of this computer to a recording that runs on another one",
     "annotate": "Write where subtasks end into the demos of a file",
     "check": "Look for what is wrong with a demo file",
     "replay": "Play demos back open-loop and certify those that reproduce bit for bit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,12 +38,14 @@ def main(
         else:
             from apprentice.record.live import record_live
 
-            result = record_live(task, output, cfg, ready=_say_where, progress=progress)
+            remote = any(word.endswith("spacemouse@remote") for word in cfg.device)
+            result = record_live(task, output, cfg, ready=partial(_say_where, remote=remote), progress=progress)
     say(f"{result.demos} demos in {output} ({result.saved} new, {result.discarded} discarded).")
     leave()
 
 
-def _say_where(address: Address) -> None:
+def _say_where(address: Address, *, remote: bool) -> None:
+    from apprentice.teleop.forward import command
     from apprentice.teleop.web.qr import for_terminal
 
     say(f"\nOpen this page to drive:\n\n  {address.urls[0]}\n")
@@ -53,3 +56,6 @@ def _say_where(address: Address) -> None:
             "It answers on this machine only. From elsewhere: "
             f"ssh -L {address.port}:127.0.0.1:{address.port} THIS_MACHINE, or --host 0.0.0.0 for headsets.\n"
         )
+    if remote:
+        through = "" if address.share is not None else ", through that ssh tunnel"
+        say(f"On the computer that the SpaceMouse is plugged into{through}:\n\n  {command(address)}\n")

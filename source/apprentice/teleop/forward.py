@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import shlex
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -16,7 +18,9 @@ from apprentice.errors import UserError
 from apprentice.teleop.sources.spacemouse_hid import Reading, SpaceMouseReader, require_library
 
 if TYPE_CHECKING:
-    from aiohttp import ClientWebSocketResponse
+    from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage
+
+    from apprentice.teleop.web.cfg import Address
 
 MOVING_S = 1 / 60
 """Time between messages while the cap moves."""
@@ -24,6 +28,10 @@ RESTING_S = 0.04
 """Time between messages at rest; the other side stops the robot after 0.2 s without any."""
 RETRY_S = 1.0
 """Time between attempts to connect."""
+WELCOME_S = 5.0
+"""Time in which a server has to answer."""
+GOING_AWAY = 1001
+"""What the server says when its session ends, rather than break."""
 
 
 class _Newest:
@@ -58,26 +66,36 @@ def forward(
     report: Callable[[str], None] = lambda text: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Forward until stopped; connects again, to both ends, as often as it takes.
+    """Forward until stopped, or the session has ended; connects again, to both ends, as often as it takes.
 
     Args:
         url: The page's address with its token, as `apprentice record` prints it.
         device: Path such as "/dev/hidraw1"; None takes the first SpaceMouse.
         fingerprint: SHA-256 of the server's certificate, as hexadecimal digits, for servers with one of their own
             making. Without it, https addresses need a certificate that this machine trusts.
-        report: Told in words what happens.
+        report: Told in words what happens, nothing twice in a row.
         stop: Ends it when set.
 
     Raises:
-        UserError: If the address is none, the server refuses the token, or the system library is missing.
+        UserError: If the address is none, the server refuses the token or is another one than expected, or the system
+            library is missing.
     """
-    require_library()
     address = socket_address(url)
+    trust = _digest(fingerprint) if fingerprint else None
+    if trust and not address.startswith("wss:"):
+        raise UserError(f'Expected an https address with --fingerprint, as the recording prints it, found "{url}".')
+    require_library()
     newest = _Newest(device)
     try:
-        asyncio.run(_forward(address, newest, fingerprint, report, stop or threading.Event()))
+        asyncio.run(_Forwarding(address, newest, trust, report, stop or threading.Event()).run())
     finally:
         newest.stop()
+
+
+def command(address: Address) -> str:
+    """What to type where the SpaceMouse is plugged in."""
+    words = ["apprentice", "forward", address.share or address.urls[0]]
+    return shlex.join(words + (["--fingerprint", address.fingerprint] if address.fingerprint else []))
 
 
 def socket_address(url: str) -> str:
@@ -93,66 +111,137 @@ def socket_address(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, "/ws", parts.query, ""))
 
 
-async def _forward(
-    address: str, newest: _Newest, fingerprint: str | None, report: Callable[[str], None], stop: threading.Event
-) -> None:
-    import aiohttp
+class _Forwarding:
+    """One device and one session, over any number of connections."""
 
-    trust = aiohttp.Fingerprint(_digest(fingerprint)) if fingerprint else True
-    async with aiohttp.ClientSession() as session:
-        while not stop.is_set():
-            try:
-                async with session.ws_connect(address, ssl=trust, heartbeat=5.0) as connection:
-                    report(f"connected to {urlsplit(address).netloc}")
-                    hello = {"type": "hello", "name": f"SpaceMouse on {socket.gethostname()}", "kind": "device"}
-                    await connection.send_str(json.dumps(hello | {"device": "spacemouse"}))
-                    listener = asyncio.ensure_future(_listen(connection, report))
-                    try:
-                        await _send(connection, newest, report, stop)
-                    finally:
-                        listener.cancel()
-            except aiohttp.WSServerHandshakeError as error:
-                if error.status in (401, 403):
+    def __init__(
+        self,
+        address: str,
+        newest: _Newest,
+        trust: bytes | None,
+        report: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
+        self._address, self._newest, self._trust, self._report, self._stop = address, newest, trust, report, stop
+        self._server = urlsplit(address).netloc
+        self._hello = {
+            "type": "hello",
+            "name": f"SpaceMouse on {socket.gethostname()}",
+            "kind": "device",
+            "device": "spacemouse",
+        }
+        self._told: dict[str, str] = {}
+        self._ended = False
+
+    async def run(self) -> None:
+        """Raises:
+        UserError: If trying again cannot help.
+        """
+        import aiohttp
+
+        async with aiohttp.ClientSession() as session:
+            while not self._done:
+                try:
+                    await self._connect(session)
+                except aiohttp.WSServerHandshakeError as error:
+                    if error.status in (401, 403):
+                        raise UserError(
+                            f"Expected the token of the recording that runs now, the server answers {error.status}. "
+                            "Copy the address again."
+                        ) from error
+                    self._tell("server", f"{self._server} answers {error.status}, trying again")
+                except aiohttp.ServerFingerprintMismatch as error:
                     raise UserError(
-                        f"Expected the token of the recording that runs now, the server answers {error.status}. "
-                        "Copy the address again."
+                        f"Expected the certificate with the fingerprint {error.expected.hex()}, {self._server} shows "
+                        f"{error.got.hex()}. Copy the command again from where the recording runs. If they still "
+                        "differ, something else answers in its place."
                     ) from error
-                report(f"the server answers {error.status}, trying again")
-            except aiohttp.ClientSSLError as error:
-                raise UserError(
-                    f"Expected a certificate that this machine trusts, found: {error}. Install the server's /ca.crt, "
-                    "or say --fingerprint with what the server printed."
-                ) from error
-            except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-                report(f"no connection ({error}), trying again")
-            if not stop.is_set():
-                await asyncio.sleep(RETRY_S)
+                except aiohttp.ClientConnectorCertificateError as error:
+                    raise UserError(
+                        f"Expected a certificate that this computer trusts, found: {error.certificate_error}. Add "
+                        "--fingerprint with what the recording printed, or install the server's /ca.crt."
+                    ) from error
+                except aiohttp.ClientSSLError as error:
+                    raise UserError(
+                        f"Expected {self._server} to speak https, found: {error}. Copy the address again."
+                    ) from error
+                except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+                    self._tell("server", f"no connection to {self._server} ({error}), trying again")
+                if not self._done:
+                    await asyncio.sleep(RETRY_S)
 
+    @property
+    def _done(self) -> bool:
+        return self._ended or self._stop.is_set()
 
-async def _send(
-    connection: ClientWebSocketResponse, newest: _Newest, report: Callable[[str], None], stop: threading.Event
-) -> None:
-    """Send readings until the connection closes. While the device can't be heard, nothing is sent."""
-    sent: Reading | None = None
-    number, detail = 0, ""
-    while not stop.is_set() and not connection.closed:
-        reading = newest.reading
-        if newest.detail != detail:
-            detail = newest.detail
-            report(detail)
-        if reading is not None and _due(reading, sent):
-            number += 1
-            message = {
-                "type": "device",
-                "device": "spacemouse",
-                "seq": number,
-                "t": 1000 * reading.time_s,
-                "twist": reading.axes.tolist(),
-                "buttons": list(reading.buttons),
-            }
-            await connection.send_str(json.dumps(message))
-            sent = reading
-        await asyncio.sleep(0.004)
+    def _tell(self, about: str, text: str) -> None:
+        """Report what is new about the device or the server."""
+        if self._told.get(about) != text:
+            self._told[about] = text
+            self._report(text)
+
+    async def _connect(self, session: ClientSession) -> None:
+        from aiohttp import Fingerprint
+
+        trust = Fingerprint(self._trust) if self._trust else True
+        async with session.ws_connect(self._address, ssl=trust, heartbeat=5.0) as connection:
+            await connection.send_str(json.dumps(self._hello))
+            async with asyncio.timeout(WELCOME_S):
+                welcomed = self._hear(await connection.receive())
+            if not welcomed:
+                return
+            sender = asyncio.create_task(self._send(connection))
+            try:
+                while self._hear(await connection.receive()):
+                    pass
+            finally:
+                sender.cancel()
+
+    def _hear(self, message: WSMessage) -> bool:
+        """Take in what the server says; False if that was the end of the connection."""
+        if isinstance(message.data, str):
+            given: dict[str, Any] = json.loads(message.data)
+            if given.get("type") == "welcome":
+                # with this, a server that has not noticed yet that the connection was cut takes the next one instead
+                self._hello |= {"resume": given["resume"]} if "resume" in given else {}
+                self._tell("server", f"connected to {self._server}")
+            elif given.get("type") == "error":
+                self._report(str(given.get("message")))
+            return True
+        reason = message.extra if isinstance(message.extra, str) else ""
+        self._ended = message.data == GOING_AWAY
+        if self._ended:
+            self._tell("server", reason or "the session has ended")
+        elif not self._stop.is_set():
+            self._tell("server", f"disconnected from {self._server}{f' ({reason})' if reason else ''}, trying again")
+        return False
+
+    async def _send(self, connection: ClientWebSocketResponse) -> None:
+        """Send until the connection closes."""
+        with contextlib.suppress(ConnectionError):  # whoever listens finds out too
+            await self._send_readings(connection)
+            await connection.close()
+
+    async def _send_readings(self, connection: ClientWebSocketResponse) -> None:
+        """While the device can't be heard, nothing is sent."""
+        sent: Reading | None = None
+        number = 0
+        while not self._stop.is_set() and not connection.closed:
+            reading = self._newest.reading
+            self._tell("device", f"SpaceMouse: {self._newest.detail}")
+            if reading is not None and _due(reading, sent):
+                number += 1
+                message = {
+                    "type": "device",
+                    "device": "spacemouse",
+                    "seq": number,
+                    "t": 1000 * reading.time_s,
+                    "twist": reading.axes.tolist(),
+                    "buttons": list(reading.buttons),
+                }
+                await connection.send_str(json.dumps(message))
+                sent = reading
+            await asyncio.sleep(0.004)
 
 
 def _due(reading: Reading, sent: Reading | None) -> bool:
@@ -162,14 +251,6 @@ def _due(reading: Reading, sent: Reading | None) -> bool:
         return True  # let go: at once
     moved = not np.array_equal(reading.axes, sent.axes)
     return reading.time_s - sent.time_s >= (MOVING_S if moved else RESTING_S)
-
-
-async def _listen(connection: ClientWebSocketResponse, report: Callable[[str], None]) -> None:
-    """Read what the server says, as it must be read; errors are passed on."""
-    async for message in connection:
-        given = json.loads(message.data) if isinstance(message.data, str) else {}
-        if given.get("type") == "error":
-            report(str(given.get("message")))
 
 
 def _digest(fingerprint: str) -> bytes:
