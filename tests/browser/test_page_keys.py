@@ -149,7 +149,21 @@ def test_shortcuts_of_the_browser_are_not_for_the_robot(desk, page):
     assert all(message["keys"] == [] for message in desk.recorder.since(start))
 
 
+def look_in_3d(page):
+    """Headless browsers draw without a GPU, where the page does not begin with this view."""
+    page.click("#tabs [data-look='3D view']")
+    page.frame_locator("#view").locator("canvas").wait_for()
+
+
+def test_without_a_gpu_the_page_begins_with_a_camera_and_loads_the_3d_view_when_asked(desk, page):
+    assert page.is_hidden("#view")
+    assert not page.get_attribute("#view", "src")
+    look_in_3d(page)
+    assert page.is_visible("#view")
+
+
 def test_the_3d_view_never_takes_the_keyboard(desk, page):
+    look_in_3d(page)
     frame = page.frame_locator("#view")
     frame.locator("canvas").click()
     view = eventually(lambda: next((f for f in page.frames if f.url.endswith("/view/")), None), page)
@@ -166,6 +180,7 @@ def test_the_3d_view_never_takes_the_keyboard(desk, page):
 
 
 def test_the_3d_view_is_listened_to_again_after_it_was_loaded_anew(desk, page):
+    look_in_3d(page)
     page.evaluate("document.getElementById('view').contentWindow.location.reload()")
     page.wait_for_timeout(500)
     page.frame_locator("#view").locator("canvas").click()

@@ -91,10 +91,10 @@ class Scene3D:
         server = self.server
         server.scene.set_up_direction("+z")
         server.scene.configure_default_lights(enabled=False)
-        server.scene.configure_environment_map("studio", environment_intensity=0.25)
-        server.scene.add_light_hemisphere("/lights/sky", ground_color=(190, 180, 170), intensity=0.65)
-        # from nearly above, so that a gripper's shadow falls on what it is over
-        server.scene.add_light_directional("/lights/lamp", intensity=1.4, cast_shadow=True, position=(0.25, -0.25, 2.0))
+        server.scene.configure_environment_map(None)
+        server.scene.add_light_hemisphere("/lights/sky", ground_color=(190, 180, 170), intensity=1.3)
+        # no shadows and no reflections: without a GPU in the operator's computer they take a second to draw
+        server.scene.add_light_directional("/lights/lamp", intensity=2.2, position=(0.25, -0.25, 2.0))
         server.initial_camera.position, server.initial_camera.look_at = np.array(eye.eye_m), np.array(eye.target_m)
         server.initial_camera.fov = float(np.radians(eye.field_of_view_deg))
         server.gui.configure_theme(show_logo=False, show_share_button=False)

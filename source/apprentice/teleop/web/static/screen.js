@@ -2,6 +2,16 @@
 
 const VIEW = "3D view";
 
+// Whether this browser draws three dimensions without a GPU. That holds up the page, and with it the keys.
+function drawsInSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return true;
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
+}
+
 export class Screen {
   constructor({ cameras, keys }) {
     this.cameras = cameras;
@@ -15,18 +25,21 @@ export class Screen {
 
   set(names, view) {
     const choices = [...(view ? [VIEW] : []), ...names];
-    if (view && this.view.getAttribute("src") !== view) this.view.src = view;
+    this.address = view;
     this.hasView = Boolean(view);
+    this.slow ??= Boolean(view) && drawsInSoftware();
+    const first = this.slow ? names[0] ?? VIEW : choices[0];
     this.names = names;
     this.tabs(choices);
     this.thumbs();
-    this.choose(choices.includes(this.shown) ? this.shown : choices[0] ?? "");
+    this.choose(choices.includes(this.shown) ? this.shown : first ?? "");
   }
 
   tabs(choices) {
     const tabs = document.getElementById("tabs");
     tabs.hidden = choices.length < 2;
     tabs.replaceChildren(...choices.map((name) => this.button(name, Object.assign(document.createElement("span"), { textContent: name }))));
+    if (this.slow) tabs.firstChild.title = "This browser draws without a GPU: slow, and it may hold up the keys";
   }
 
   thumbs() {
@@ -52,6 +65,7 @@ export class Screen {
 
   choose(name) {
     this.shown = name;
+    if (name === VIEW && this.view.getAttribute("src") !== this.address) this.view.src = this.address;
     this.view.hidden = name !== VIEW;
     this.large.hidden = name === VIEW || name === "";
     document.getElementById("no-picture").hidden = name === VIEW;
