@@ -27,5 +27,7 @@ def main(fix: bool = False) -> None:
     for fact in facts:
         table.add_row(marks[fact.status], fact.what, escape(fact.found), escape(fact.advice))
     Console().print(table)
+    for file in dict.fromkeys(fact.file for fact in facts if fact.file):
+        say(f"\n{file}")
     if any(fact.status == "missing" for fact in facts):
         raise SystemExit(1)

@@ -10,33 +10,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from apprentice.errors import UserError
+from apprentice.pipeline.fact import Fact
+from apprentice.pipeline.operator_facts import page_facts, spacemouse_facts
+from apprentice.record.cfg import RecordCfg
 
 ROBOMIMIC = "robomimic==0.3.0"
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 
 
-@dataclass(kw_only=True, frozen=True)
-class Fact:
-    """One line of the diagnosis."""
-
-    status: Literal["ok", "missing", "optional"]
-    """ok, needed but missing, or missing but not needed by the main loop."""
-    what: str
-    """What was looked for."""
-    found: str
-    """What is there."""
-    advice: str = ""
-    """What to do about it."""
-
-
 def diagnose() -> list[Fact]:
     """Look at everything, cheapest first. Starts no simulator."""
-    return [*_machine(), *_packages(), *_backends(), *_assets(), *_pictures(), *_devices()]
+    return [
+        *_machine(),
+        *_packages(),
+        *_backends(),
+        *_assets(),
+        *_pictures(),
+        *page_facts(RecordCfg()),
+        *spacemouse_facts(),
+    ]
 
 
 def install_robomimic(say: Callable[[str], None]) -> None:
@@ -148,15 +143,4 @@ def _pictures() -> Iterator[Fact]:
         what="browser (report, teleoperation page)",
         found=browser or "none on PATH",
         advice="" if browser else "Any browser on another machine does as well.",
-    )
-
-
-def _devices() -> Iterator[Fact]:
-    nodes = [node for node in os.listdir("/dev") if node.startswith("hidraw")] if os.path.isdir("/dev") else []
-    usable = [node for node in nodes if os.access(f"/dev/{node}", os.R_OK)]
-    yield Fact(
-        status="ok" if usable else "optional",
-        what="input devices (SpaceMouse)",
-        found=f"{len(usable)} of {len(nodes)} may be read" if nodes else "none plugged in",
-        advice="Add a udev rule for your SpaceMouse." if nodes and not usable else "",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 import pyspacemouse  # before the rights to read it are given up
 
 from apprentice.teleop.sources.spacemouse import SpaceMouse
-from apprentice.teleop.sources.spacemouse_hid import SpaceMouseReader
+from apprentice.teleop.sources.spacemouse_hid import UDEV_RULE, SpaceMouseReader
 
 DESTROY, CREATE, INPUT = 1, 11, 12
 USB = 3
@@ -206,11 +207,24 @@ def forbidden() -> None:
     os._exit(0 if heard is None and "no permission" in reader.detail and "udev" in reader.detail else 1)
 
 
+def allowed(udevadm: str) -> None:
+    """The rule that people are told to write finds the device."""
+    rules = Path("/run/udev/rules.d")
+    rules.mkdir(parents=True)
+    (rules / "70-spacemouse.rules").write_text(UDEV_RULE)
+    asked = [udevadm, "test", "--action=add", "/sys/class/hidraw/hidraw0"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    tags = [line for line in done.stdout.splitlines() if line.startswith("TAGS=")]
+    assert tags and ":uaccess:" in tags[0], f"expected the tag uaccess, udev says {done.stdout}{done.stderr}"
+    say(f"with the rule: udev gives it {tags[0]}")
+
+
 def main() -> None:
     say(f"Linux {os.uname().release}, up for {Path('/proc/uptime').read_text().split()[0]} s")
     device = VirtualSpaceMouse()
     wait("the kernel has made /dev/hidraw0", lambda: Path("/dev/hidraw0").exists())
     forbidden()
+    allowed(sys.argv[1])
     flooded(device)
     source = SpaceMouse("arm")
     source.start()
@@ -220,7 +234,7 @@ def main() -> None:
     released(source, device)
     unplugged(source, device)
     source.stop()
-    say(sys.argv[1])
+    say(sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ Needs no KVM, no rights and no kernel modules of this machine, but these Debian 
     sudo apt-get install --no-install-recommends qemu-system-x86 busybox-static cpio kmod
     python tests/slow/spacemouse_kernel/run.py [FOLDER]
 
-The kernel and hidapi are downloaded with apt into FOLDER, or a temporary one, and unpacked there; nothing is installed.
+The kernel, hidapi and udev are downloaded with apt into FOLDER, or a temporary one, and unpacked there; nothing of them
+is installed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ mount -t sysfs sysfs /host/sys
 mount -t devtmpfs dev /host/dev
 mkdir -p /host/dev/shm
 mount -t tmpfs tmp /host/dev/shm
+mount -t tmpfs run /host/run
 chroot /host /usr/bin/env -i {environment} {command}
 poweroff -f
 """
@@ -59,7 +61,8 @@ def main() -> int:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         kernel, modules = _kernel(folder)
-        initrd = _initrd(folder, modules, _hidapi(folder))
+        udevadm = next(_unpacked(folder, "udev", "./bin/udevadm").rglob("udevadm"))
+        initrd = _initrd(folder, modules, _hidapi(folder), udevadm)
         start = time.monotonic()
         said = _boot(kernel, initrd)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -107,7 +110,7 @@ def _unpacked(folder: Path, package: str, *paths: str) -> Path:
     return place
 
 
-def _initrd(folder: Path, modules: Path, library: Path) -> Path:
+def _initrd(folder: Path, modules: Path, library: Path, udevadm: Path) -> Path:
     """What the guest starts from: busybox, the modules in the order in which they are needed, and `INIT`."""
     tree = folder / "initrd"
     shutil.rmtree(tree, ignore_errors=True)
@@ -127,7 +130,7 @@ def _initrd(folder: Path, modules: Path, library: Path) -> Path:
         "TMPDIR": "/dev/shm",
     }
     words = " ".join(shlex.quote(f"{key}={value}") for key, value in environment.items())
-    command = shlex.join([sys.executable, str(HERE / "guest.py"), PASSED])
+    command = shlex.join([sys.executable, str(HERE / "guest.py"), str(udevadm), PASSED])
     init = tree / "init"
     init.write_text(INIT.format(environment=words, command=command))
     init.chmod(0o755)

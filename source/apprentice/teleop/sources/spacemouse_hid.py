@@ -20,11 +20,12 @@ from apprentice.errors import UserError
 from apprentice.teleop.frame import Twist
 
 UDEV_RULE = """\
-# SpaceMouse for everybody who is logged in: /etc/udev/rules.d/70-spacemouse.rules
-KERNEL=="hidraw*", ATTRS{idVendor}=="256f", TAG+="uaccess", MODE="0660"
-KERNEL=="hidraw*", ATTRS{idVendor}=="046d", ATTRS{idProduct}=="c62*", TAG+="uaccess", MODE="0660"
+# SpaceMouse for whoever sits at this machine: /etc/udev/rules.d/70-spacemouse.rules
+# For those who log in from elsewhere, by ssh, write MODE="0666" instead.
+KERNEL=="hidraw*", KERNELS=="*:256F:*", TAG+="uaccess", MODE="0660"
+KERNEL=="hidraw*", KERNELS=="*:046D:C62*", TAG+="uaccess", MODE="0660"
 """
-"""Lets people read 3Dconnexion devices, and the older ones that bear Logitech's number."""
+"""Lets people read 3Dconnexion devices, by cable or Bluetooth, and the older ones that bear Logitech's number."""
 
 UDEV_HELP = (
     "write the udev rule that `apprentice doctor` prints to /etc/udev/rules.d/70-spacemouse.rules, run "
