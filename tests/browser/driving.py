@@ -6,12 +6,14 @@ import _thread
 import threading
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from desk import open_browser, open_page
 from pilot import Eyes, Keys, Pilot
+from playwright.sync_api import BrowserContext, Page
 
 from apprentice.record.cfg import RecordCfg
 from apprentice.record.live import record_live_session
@@ -20,13 +22,28 @@ from apprentice.record.recorder import RecordResult
 WAIT_S = 30.0
 
 
-class Driver:
-    """What a test does in the browser."""
+class Driver(ABC):
+    """Somebody at a browser, who sees the scene and the page."""
 
-    def __init__(self, page: Any, watcher: Any, eyes: Eyes) -> None:
-        self.page, self.watcher, self.eyes = page, watcher, eyes
-        self.keys = Keys(page.keyboard)
-        self.pilot = Pilot(eyes, self.keys, attend=self._go_on)
+    def __init__(self, context: BrowserContext, url: str, eyes: Eyes) -> None:
+        """Args: url: Of the operator's page."""
+        self.eyes = eyes
+        self.page = self.open(context, url)
+        self.watcher = open_page(context, url)
+        self.watcher.click('[data-look="front"]')
+        self.page.bring_to_front()
+
+    @abstractmethod
+    def open(self, context: BrowserContext, url: str) -> Page:
+        """Open the page that drives."""
+
+    @abstractmethod
+    def press_start(self) -> None:
+        """What begins, or goes on after a pause."""
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """Hold nothing any more."""
 
     @property
     def state(self) -> str:
@@ -35,12 +52,18 @@ class Driver:
     @property
     def step(self) -> int:
         """Control steps that the page says were recorded."""
-        return int(self.page.get_attribute("#steps", "title").split()[1])
+        title = self.page.get_attribute("#steps", "title")
+        assert title, "Expected the page to say how many steps were recorded."
+        return int(title.split()[1])
 
-    def _go_on(self) -> None:
+    def done(self, signal: str) -> bool:
+        """Whether the desk's page ticks a subtask off."""
+        return signal in self.watcher.locator("#subtasks .done .name").all_text_contents()
+
+    def go_on(self) -> None:
         """As a person would when the page hung for a moment, on a busy machine, and the robot stopped."""
         if self.state == "paused":
-            self.keys.hold(set())
+            self.let_go()
             self.begin()
 
     def begin(self) -> None:
@@ -48,7 +71,7 @@ class Driver:
         deadline = time.monotonic() + WAIT_S
         while self.state in ("ready", "paused"):
             assert time.monotonic() < deadline, "Expected the recording to begin."
-            self.keys.tap("Enter")
+            self.press_start()
             time.sleep(1.0)
         self.wait_for("recording")
 
@@ -66,27 +89,42 @@ class Driver:
             time.sleep(0.02)
 
 
-def record_while(
-    session: Any, output: Path, cfg: RecordCfg, drive: Callable[[Driver], None], **page_options: Any
+class KeyDriver(Driver):
+    """Drives with the keyboard."""
+
+    def __init__(self, context: BrowserContext, url: str, eyes: Eyes) -> None:
+        super().__init__(context, url, eyes)
+        self.keys = Keys(self.page.keyboard)
+        self.pilot = Pilot(eyes, self.keys, attend=self.go_on)
+
+    def open(self, context: BrowserContext, url: str) -> Page:
+        return open_page(context, url)
+
+    def press_start(self) -> None:
+        self.keys.tap("Enter")
+
+    def let_go(self) -> None:
+        self.keys.hold(set())
+
+
+def record_while[D: Driver](
+    session: Any, output: Path, cfg: RecordCfg, driver: type[D], drive: Callable[[D], None]
 ) -> RecordResult:
-    """Record with a browser that `drive` uses in a thread. What goes wrong there is raised here."""
+    """Record with a browser that `drive` uses in a thread, through a `driver`. What goes wrong there is raised here."""
     eyes, failures, threads = Eyes(session), [], []
 
     def ready(address: Any) -> None:
         def run() -> None:
             try:
                 with open_browser() as browser:
-                    context = browser.new_context(viewport={"width": 1280, "height": 720}, **page_options)
+                    context = browser.new_context(viewport={"width": 1280, "height": 720})
                     # drawn in software, three dimensions take the processor from everything else
                     context.route("**/view/**", lambda route: route.fulfill(body="", content_type="text/html"))
-                    page, watcher = open_page(context, address.urls[0]), open_page(context, address.urls[0])
-                    watcher.click('[data-look="front"]')
-                    page.bring_to_front()
-                    driver = Driver(page, watcher, eyes)
+                    somebody = driver(context, address.urls[0], eyes)
                     try:
-                        drive(driver)
+                        drive(somebody)
                     except BaseException:
-                        driver.picture(output.with_name("failed.png"))
+                        somebody.picture(output.with_name("failed.png"))
                         raise
             except BaseException as error:
                 traceback.print_exc()

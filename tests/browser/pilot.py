@@ -28,12 +28,16 @@ class Eyes:
         poses = {**self._session.eef_poses(), **self._session.object_poses()}
         with self._lock:
             self._poses = {name: pose[0].double().numpy(force=True).copy() for name, pose in poses.items()}
-            self._closed = bool(self._session.state()["articulation/robot/joint_position"][0, -1] < 0.03)
+            self._closed = any(
+                bool(joints[0, -1] < 0.03)
+                for name, joints in self._session.state().items()
+                if name.startswith("articulation/") and name.endswith("/joint_position")
+            )
         return passed
 
     @property
     def closed(self) -> bool:
-        """Whether the fingers are not wide open."""
+        """Whether the fingers of any gripper are not wide open."""
         with self._lock:
             return self._closed
 

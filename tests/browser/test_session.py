@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -133,3 +135,17 @@ def test_every_state_was_seen_on_the_page(recorded):
     path, _ = recorded
     for state in ("ready", "countdown", "recording", "paused", "rewinding"):
         assert path.with_name(f"{state}.png").stat().st_size > 20_000
+
+
+def test_the_log_records_the_demo_again_by_the_command_line(recorded):
+    path, _ = recorded
+    with DemoFile(path) as file:
+        demo = file.read(file.names[0])
+        log = path.with_name(demo.attrs["frames"])
+    again = path.with_name("again.hdf5")
+    command = ["record", TASK, "--device", f"replay:{log}", "--output", str(again)]
+    subprocess.run([sys.executable, "-m", "apprentice", *command], check=True, timeout=300)
+    with DemoFile(again) as file:
+        same = file.read(file.names[0])
+    assert np.array_equal(same.actions, demo.actions)
+    assert same.attrs["seed"] == demo.attrs["seed"]

@@ -319,6 +319,19 @@ def test_forward_is_where_the_operator_looks_when_entering():
     np.testing.assert_allclose(ahead[:3, 3] - start[:3, 3], (0.1, 0, 0), atol=1e-12)
 
 
+def test_after_a_pause_the_gripper_stays_closed_until_the_trigger_was_pulled_and_released():
+    page = Page()
+    pulled = lambda trigger: page.send(xr=xr(hand(trigger=trigger))).hands["arm"].grip  # noqa: E731
+    assert [pulled(trigger) for trigger in (0, 1, 0)] == [0, 1, 0]
+    page.source.sync({"arm": 1.0})  # rewound to when it held something
+    assert [pulled(trigger) for trigger in (0, 0.2, 0.4, 0.7, 1, 0.8, 0)] == [1, 1, 1, 0.7, 1, 0.8, 0]
+    page.source.sync({"arm": 1.0})
+    assert page.send(["KeyK"], xr=xr(hand(trigger=0))).hands["arm"].grip == 0, "a key opens it at once"
+    pulled(1)
+    page.source.sync({"arm": 0.0})
+    assert [pulled(trigger) for trigger in (1, 0.6, 0.3, 0, 1)] == [0, 0, 0.3, 0, 1]
+
+
 def test_a_squeezed_controller_engages_and_its_trigger_closes_the_gripper():
     page = Page()
     seen = [

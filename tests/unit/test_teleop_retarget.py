@@ -113,6 +113,19 @@ def test_a_tracked_hand_moves_the_robot_only_while_engaged_and_never_makes_it_ju
     torch.testing.assert_close(position(targets["arm"] - current)[0], step.double(), atol=1e-6, rtol=0)
 
 
+@quick
+@given(first=vectors, step=vectors, speed=st.floats(0.1, 2.0), later=st.floats(0.1, 2.0))
+def test_the_speed_setting_scales_what_a_tracked_hand_does_from_its_next_grasp_on(first, step, speed, later):
+    current = pose((0.4, 0.0, 0.3))[None]
+    retarget = begun(current, speed_m_s=1e3, turn_speed_rad_s=1e3, leash_m=10.0, leash_rad=3.0, smoothing=QUICK)
+    hand = lambda at, speed: seen(frame(pose=pose(at).numpy(), engaged=True), axes={"speed": speed})  # noqa: E731
+    retarget.targets([hand(first, speed)], {"arm": current})
+    for setting in (speed, later):  # another setting while the robot is held does not make it jump
+        targets, _ = retarget.targets([hand(first + step, setting)], {"arm": current})
+        moved = position(targets["arm"] - current)[0]
+        torch.testing.assert_close(moved, speed * step.double(), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("settings", "base_yaw", "expected"),
     [

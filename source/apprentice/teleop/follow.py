@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from apprentice.teleop.axes import Turn
@@ -27,7 +29,8 @@ class HandFollower:
             hand: It has a pose.
             target: Where the end effector is told to be now. Shape (4, 4).
             turn: From the frame's axes to the environment's, None if they are the same. It is taken when the hand
-                engages, so that whoever turns around, or changes settings, does not make the robot jump.
+                engages, as is the speed, so that whoever turns around, or changes settings, does not make the robot
+                jump.
 
         Returns:
             Where it is to go. Shape (4, 4). None if it stays: the clutch is released, or the hand can't be used.
@@ -41,7 +44,8 @@ class HandFollower:
             self._clutch = None
             return None
         if self._clutch is None:
-            self._clutch = Clutch(self._cfg, target)
+            scale = self._cfg.translation_scale * frame.axes.get("speed", 1.0)
+            self._clutch = Clutch(replace(self._cfg, translation_scale=scale), target)
             self._turn = np.eye(3) if turn is None else turn
             if frame.command_frame is CommandFrame.EEF:
                 self._turn = self._turn @ pose[:3, :3].T  # the hand's own axes lie on the end effector's

@@ -55,7 +55,7 @@ class PageSettings:
     """What the operator set on the page."""
 
     speed: float = 1.0
-    """Factor on the speeds of keyboard, gamepad and SpaceMouse."""
+    """Factor on the speeds of keyboard, gamepad and SpaceMouse, and on the distances that tracked hands move."""
     command_frame: CommandFrame = CommandFrame.BASE
     operator_yaw_rad: float = 0.0
     camera: str = ""

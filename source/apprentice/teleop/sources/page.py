@@ -16,7 +16,7 @@ import numpy as np
 
 from apprentice.teleop.bindings import Bindings
 from apprentice.teleop.frame import REWIND, Command, CommandFrame, Hand, TeleopFrame
-from apprentice.teleop.grips import LastChanged
+from apprentice.teleop.grips import Trigger
 from apprentice.teleop.remote_clock import RemoteClock
 from apprentice.teleop.sources import gamepad, messages, xr
 from apprentice.teleop.sources.arms import Arms
@@ -58,7 +58,7 @@ class PageSource:
         self._bindings, self._drives = bindings or Bindings(), {name: tuple(arms) for name, arms in drives.items()}
         self._camera_yaws = camera_yaws or {}
         self._grips = dict.fromkeys(eefs, 0.0)
-        self._triggers: dict[str, float] = {}
+        self._triggers = {eef: Trigger() for eef in eefs}
         self._keyboard = Keyboard(self._bindings, Arms(self._drives.get("keyboard", eefs), self._grips))
         self._gamepad = Gamepad(Arms(self._drives.get("gamepad", eefs), self._grips))
         self._xr = XrHands(self._drives.get("xr", eefs))
@@ -113,6 +113,8 @@ class PageSource:
     def sync(self, grips: Mapping[str, float]) -> None:
         with self._lock:
             self._keyboard.sync()
+            for trigger in self._triggers.values():
+                trigger.sync()
             self._grips.update({name: float(grip > 0.5) for name, grip in grips.items() if name in self._grips})
             if self._time_s is not None and self._gone is None:
                 self._put(())
@@ -181,9 +183,7 @@ class PageSource:
                 twists[device.arms.driven] += device.twist(settings.speed)
         tracked = self._xr.hands() if "xr" in self._drives else {}
         for eef, hand in tracked.items():
-            # a trigger has the say when it is moved; until then the gripper stays as keys or buttons left it
-            if abs(hand.grip - self._triggers.setdefault(eef, hand.grip)) > LastChanged.NOTICEABLE:
-                self._triggers[eef] = self._grips[eef] = hand.grip
+            self._grips[eef] = self._triggers[eef].update(hand.grip, self._grips[eef])
         return {
             eef: replace(tracked.get(eef, Hand()), twist=twist, grip=self._grips[eef]) for eef, twist in twists.items()
         }

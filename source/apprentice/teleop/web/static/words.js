@@ -30,4 +30,4 @@ export function capital(text) {
 }
 
 // "rigid_cube_1" reads "rigid cube 1".
-export const plain = (name) => String(name ?? "").replaceAll("_", " ");
+export const plain = (name) => String(name ?? "").replaceAll("_", " ").replace(/\bxr\b/, "XR");

@@ -6,6 +6,7 @@ import { Cameras } from "/static/cameras.js";
 import * as lost from "/static/lost.js";
 import * as panel from "/static/panel.js";
 import { People } from "/static/people.js";
+import { Settings } from "/static/settings.js";
 import { Link, hideToken } from "/static/socket.js";
 import * as input from "/static/xr_input.js";
 import { Panels, facing, inside, yawOf } from "/static/xr_panels.js";
@@ -26,6 +27,7 @@ let names = [];
 let link = null;
 let toast;
 const signs = new Signs();
+const settings = new Settings(() => link.send());
 
 const seen = () => session?.visibilityState === "visible";
 
@@ -43,7 +45,7 @@ link = new Link({
     held: [],
     pads: [],
     xr: state(),
-    settings: { speed: 1, command_frame: "base", operator_yaw_deg: 0, camera: "" },
+    settings: settings.values,
   }),
   on: { opened: lost.opened, closed, silent: lost.silent, message },
 });
@@ -155,6 +157,7 @@ function message(data) {
 function welcome(data) {
   people.me = data.you;
   names = data.cameras;
+  settings.cameras(names);
   at("task").textContent = data.task;
   at("variant").textContent = [data.variant, data.backend].filter(Boolean).join(" · ");
 }

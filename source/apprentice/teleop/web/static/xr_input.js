@@ -48,7 +48,8 @@ function controller(frame, space, source) {
   };
 }
 
-// A virtual controller: it lies between the tips of thumb and index finger and turns with the wrist.
+// A virtual controller: it lies at the knuckle of the index finger and turns with the wrist. Between the tips of thumb
+// and finger it would move by centimetres whenever the hand pinches, and push the robot just as it grips.
 function bare(frame, space, hand, press) {
   const joints = {};
   let wrist = null;
@@ -58,13 +59,13 @@ function bare(frame, space, hand, press) {
     joints[name] = point(found.transform.position);
     if (name === "wrist") wrist = found.transform.orientation;
   }
-  const [thumb, index] = [joints["thumb-tip"], joints["index-finger-tip"]];
-  if (!thumb || !index || !wrist) return { ...NOWHERE, ...IDLE, tracked: false, joints };
+  const [thumb, index, knuckle] = ["thumb-tip", "index-finger-tip", "index-finger-phalanx-proximal"].map((name) => joints[name]);
+  if (!thumb || !index || !knuckle || !wrist) return { ...NOWHERE, ...IDLE, tracked: false, joints };
   const apart = Math.hypot(...thumb.map((value, axis) => value - index[axis]));
   const trigger = Math.max(0, Math.min(1, (OPEN_M - apart) / (OPEN_M - CLOSED_M)));
   return {
     ...IDLE,
-    p: thumb.map((value, axis) => (value + index[axis]) / 2),
+    p: knuckle,
     q: turn(wrist),
     tracked: true,
     trigger,

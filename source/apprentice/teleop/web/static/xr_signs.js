@@ -1,6 +1,6 @@
 // What the panels in the headset say, drawn on canvases.
 
-import { MARKS, describe, seconds } from "/static/words.js";
+import { MARKS, describe, plain, seconds } from "/static/words.js";
 import { AIR_BUTTONS } from "/static/xr_input.js";
 
 const COLOURS = { waiting: "#4c555e", ready: "#14625e", countdown: "#8a4b08", recording: "#a81f18", paused: "#f2c14e", rewinding: "#494db0", saved: "#1d6b3a", discarded: "#4c555e" };
@@ -21,7 +21,7 @@ export class Signs {
     const { success, held, held_steps: wanted, saved, wanted: goal } = status;
     const number = state === "countdown" ? String(Math.ceil(status.countdown_s ?? 0)) : ["recording", "paused", "rewinding"].includes(state) ? seconds(status.seconds) : "";
     const foot = [
-      success ? `Success ✓ ${held >= wanted ? "held" : `${held} of ${wanted}`}` : "No success yet",
+      success ? `Success ✓ ${held >= wanted ? "held" : `${held} of ${wanted}`}` : progress(status.subtasks),
       goal ? `${saved ?? 0} of ${goal} saved` : `${saved ?? 0} saved`,
     ];
     const now = JSON.stringify([state, title, text, number, foot]);
@@ -46,7 +46,7 @@ export class Signs {
     pen.fillRect(0, height - 58, width, 58);
     pen.fillStyle = success ? "#7fe0ac" : "#e9e7e3";
     pen.font = `600 34px ${FONT}`;
-    pen.fillText(foot[0], 36, height - 17);
+    pen.fillText(foot[0], 36, height - 17, 640);
     pen.fillStyle = "#e9e7e3";
     pen.textAlign = "right";
     pen.fillText(foot[1], width - 36, height - 17);
@@ -76,6 +76,15 @@ export class Signs {
     });
     return true;
   }
+}
+
+// How far an episode is: what was done, and what comes next.
+function progress(subtasks = []) {
+  const open = subtasks.filter(({ done, marked }) => !done && marked == null);
+  if (!open.length) return "No success yet";
+  const [{ signal, object }] = open;
+  const next = plain(signal ?? (object ? `finish with ${object}` : "finish"));
+  return `${subtasks.length - open.length} of ${subtasks.length} done, next: ${next}`;
 }
 
 function wrap(pen, text, x, y, width, line) {
