@@ -35,6 +35,10 @@ def main(
             from apprentice.record.recorder import record
 
             result = record(task, output, cfg, progress)
+        elif cfg.replayed is not None:
+            from apprentice.record.replayed import record_replayed
+
+            result = record_replayed(task, output, cfg, progress)
         else:
             from apprentice.record.live import record_live
 

@@ -16,7 +16,9 @@ class RecordCfg:
     device: tuple[str, ...] = ("keyboard",)
     """What the operator drives with, one or more: keyboard, gamepad and xr through the page that opens; spacemouse, or
     spacemouse:PATH, or spacemouse@remote for one that `apprentice forward` sends; each with EEF= before it to drive one
-    arm of several. "scripted" is a noisy stand-in for a person, labelled as such in the demos."""
+    arm of several. isaacteleop is xr through the task's own Isaac Teleop pipeline. replay:FILE.mcap drives again as the
+    log of an earlier session, or a recording of Isaac Teleop, says. scripted is a noisy stand-in for a person, labelled
+    as such in the demos."""
     demos: int = 10
     """Demos that the file holds in the end; those that it has already count."""
     variant: str | None = None
@@ -51,8 +53,8 @@ class RecordCfg:
     def __post_init__(self) -> None:
         if not self.device:
             raise UserError("Expected a device such as keyboard or scripted, found none.")
-        if self.scripted and len(self.device) > 1:
-            raise UserError("Expected the scripted operator alone, found other devices beside it: name one kind.")
+        if (self.scripted or self.replayed) and len(self.device) > 1:
+            raise UserError(f"Expected {self.device[0]} alone, found other devices beside it: name one kind.")
         positive = ("demos", "longest", "held_steps", "max_discarded", "num_envs", "threads")
         _require_at_least(self, dict.fromkeys(positive, 1) | {"seed": 0, "countdown_s": 0, "port": 0})
 
@@ -60,6 +62,12 @@ class RecordCfg:
     def scripted(self) -> bool:
         """Whether nobody drives."""
         return "scripted" in self.device
+
+    @property
+    def replayed(self) -> Path | None:
+        """The log that drives, if one does."""
+        words = [word.removeprefix("replay:") for word in self.device if word.startswith("replay:")]
+        return Path(words[0]) if words else None
 
     @property
     def longest(self) -> int:

@@ -15,7 +15,7 @@ from apprentice.progress import Progress, silent
 from apprentice.record.cfg import RecordCfg
 from apprentice.record.loop import EpisodeLoop
 from apprentice.record.machine import State
-from apprentice.record.operators import lent
+from apprentice.record.operators import lent, pipeline_for, retarget_for
 from apprentice.record.pace import Pace
 from apprentice.record.recorder import RecordResult, demo_of, demos_so_far, group_of, next_seed_of, variant_of
 from apprentice.record.saver import Saver
@@ -30,7 +30,6 @@ from apprentice.tasks.views import task_views
 from apprentice.teleop.bindings import Bindings
 from apprentice.teleop.frame import TeleopFrame
 from apprentice.teleop.log import FrameLog, new_log
-from apprentice.teleop.retarget import RetargetCfg
 from apprentice.teleop.sources.base import LiveSource
 from apprentice.teleop.sources.open import Opened, open_sources
 from apprentice.teleop.view.cfg import ViewCfg
@@ -84,10 +83,19 @@ def record_live_session(
         DemoWriter(output, task=session.task, meta=file_meta(session), resume=True) as writer,
         contextlib.closing(Saver(writer)) as saver,
         contextlib.closing(
-            new_log(output, about | {"countdown_s": str(cfg.countdown_s), "held_steps": str(cfg.held_steps)})
+            new_log(
+                output,
+                about
+                | {
+                    "countdown_s": str(cfg.countdown_s),
+                    "held_steps": str(cfg.held_steps),
+                    "device": " ".join(cfg.device),
+                },
+            )
         ) as log,
     ):
-        opened = open_sources(cfg.device, session.task_info.eef_names, bindings, camera_yaws=_yaws(session))
+        words = ["xr" if word == "isaacteleop" else word for word in cfg.device]
+        opened = open_sources(words, session.task_info.eef_names, bindings, camera_yaws=_yaws(session))
         opened.listen(log.frame)
         with _page(session, cfg, opened) as (server, view, address), _started(opened.source):
             ready(address)
@@ -133,7 +141,8 @@ class _Live:
             session,
             lambda _: lent(self._source),
             cfg,
-            retarget=RetargetCfg(base_yaw_rad=_base_yaw(session)),
+            retarget=retarget_for(session),
+            pipeline=pipeline_for(session, cfg.device),
             pace=self._pace,
             countdown_s=cfg.countdown_s,
             rewinds=True,
@@ -226,13 +235,6 @@ def _page(session: Session, cfg: RecordCfg, opened: Opened) -> Iterator[tuple[Pa
     finally:
         if view is not None:
             view.stop()
-
-
-def _base_yaw(session: Session) -> float:
-    """Heading of the first robot in its environment (rad)."""
-    robot = next(iter(session.env.scene.articulations.values()))
-    x, y, z, w = robot.cfg.init_state.rot
-    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
 def _yaws(session: Session) -> dict[str, float]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
 
-from apprentice.demos import Tree
 from apprentice.record.cfg import RecordCfg
+from apprentice.record.ends import Ended, Pipeline, Watcher
 from apprentice.record.machine import Signal, State, after
 from apprentice.record.operators import Operators
 from apprentice.record.pace import Pace
 from apprentice.record.slot import Moment, Slot
-from apprentice.tasks.eef_maps import target_to_action
+from apprentice.tasks.eef_maps import action_to_gripper, target_to_action
 from apprentice.tasks.episode import INFO, EpisodeBuffer, rows_after_step, rows_before_step
 from apprentice.tasks.session import Session
 from apprentice.teleop.frame import REWIND, Command, TeleopFrame
@@ -41,38 +39,6 @@ _SIGNALS = {
 }
 
 
-@dataclass(kw_only=True, frozen=True)
-class Ended:
-    """An episode that is over."""
-
-    seed: int
-    """Its seed."""
-    saved: bool
-    """Whether it is to be imitated."""
-    success: bool
-    """Whether success held to its end."""
-    tree: Tree
-    """What was recorded, by path, "actions" among it; empty if nothing was."""
-    pace: dict[str, float] = field(default_factory=dict[str, float])
-    """Achieved rate and jitter, empty where nobody drove in real time."""
-
-
-class Watcher(Protocol):
-    """Sees what the loop does. Its methods return at once; the loop waits for nobody."""
-
-    def on_frame(self, slot: Slot, frame: TeleopFrame | None, now_s: float, lost: str) -> None:
-        """An operator was asked, and gave `frame`; `lost` says why it does not drive, if so."""
-        ...
-
-    def on_tick(self, loop: EpisodeLoop) -> None:
-        """All environments have made their step."""
-        ...
-
-    def on_undo(self) -> None:
-        """An operator wants the demo that was saved last taken back."""
-        ...
-
-
 class EpisodeLoop:
     """Steps a session while operators drive."""
 
@@ -83,6 +49,7 @@ class EpisodeLoop:
         cfg: RecordCfg,
         *,
         retarget: RetargetCfg | None = None,
+        pipeline: Pipeline | None = None,
         pace: Pace | None = None,
         countdown_s: float = 0.0,
         rewinds: bool = False,
@@ -94,6 +61,7 @@ class EpisodeLoop:
         operators: Gives each episode its source.
         cfg: When episodes end.
         retarget: How hands move end effectors.
+        pipeline: What moves them instead.
         pace: Keeps the loop at the speed of the wall clock, for people; None goes as fast as it can.
         countdown_s: Time between the operator's start and the first recorded step.
         rewinds: Whether operators can go back in time, which costs a snapshot every other step.
@@ -102,7 +70,7 @@ class EpisodeLoop:
             and simulated time if not.
         """
         self._session, self._operators, self._cfg = session, operators, cfg
-        self._pace, self._rewinds, self._watcher = pace, rewinds, watcher
+        self._pace, self._rewinds, self._watcher, self._pipeline = pace, rewinds, watcher, pipeline
         self._countdown = round(countdown_s * session.control_hz)
         self._dt = 1.0 / session.control_hz
         self._clock = clock or self._time
@@ -176,6 +144,8 @@ class EpisodeLoop:
         session = self._session
         self._reset(seeds)
         self._retarget.reset(list(seeds), session.eef_poses())
+        if self._pipeline:
+            self._pipeline.reset()
         self._buffer.begin(list(seeds), session.state())
         if self._pace:
             self._pace.restart()
@@ -246,8 +216,11 @@ class EpisodeLoop:
         """Let hands begin where the robot is now."""
         grips = {name: torch.full((self._session.num_envs, 1), grip) for name, grip in slot.grips.items()}
         self._retarget.reset([env_id], self._session.eef_poses(), grips)
+        if self._pipeline:
+            self._pipeline.reset(slot.grips)
         if isinstance(slot.source, LiveSource):
             slot.source.sync(slot.grips)
+            slot.frame = None  # it says what was held before that
 
     def _rewind(self, env_id: int, slot: Slot) -> None:
         moment = slot.go_back(_MOMENTS_PER_TICK)
@@ -273,8 +246,7 @@ class EpisodeLoop:
             if self._rewinds and self.steps(env_id) % _MOMENT_STEPS == 0:
                 self._remember(env_id)
         frames = [self.slots[i].frame if recording[i] else None for i in range(session.num_envs)]
-        targets, grippers = self._retarget.targets(frames, session.eef_poses())
-        actions = target_to_action(session.env, targets, grippers)
+        actions, grippers = self._actions(frames)
         rows = rows_before_step(session, actions)
         session.step(actions, recording)
         self._buffer.add(rows | rows_after_step(session), recording)
@@ -291,6 +263,17 @@ class EpisodeLoop:
                 slot.state = after(slot.state, Signal.HELD)
             elif step >= self._cfg.longest:
                 slot.state = after(slot.state, Signal.TIMEOUT)
+
+    def _actions(self, frames: list[TeleopFrame | None]) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+        """What the operators want, shape (N, A), and of that the grippers, 1 open to -1 closed, shapes (N, 1)."""
+        env = self._session.env
+        if self._pipeline:
+            actions = self._pipeline.actions(frames)
+            if actions is not None:
+                return actions, action_to_gripper(env, actions)
+            frames = [None] * len(frames)
+        targets, grippers = self._retarget.targets(frames, self._session.eef_poses())
+        return target_to_action(env, targets, grippers), grippers
 
     def _remember(self, env_id: int) -> None:
         slot, step = self.slots[env_id], self.steps(env_id)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from apprentice.tasks.oracle import find_oracle
 from apprentice.tasks.session import Session
+from apprentice.teleop.retarget import RetargetCfg
 from apprentice.teleop.sources.base import LiveSource, Source
 from apprentice.teleop.sources.scripted import ScriptedOperator
+
+if TYPE_CHECKING:
+    from apprentice.record.ends import Pipeline
 
 Operators = Callable[[int], Source]
 """Gives the source that drives the episode with this seed."""
@@ -44,3 +50,23 @@ class _Lent:
 def lent(source: LiveSource) -> LiveSource:
     """The source for one episode. Whoever lends it starts and stops it."""
     return _Lent(source)
+
+
+def pipeline_for(session: Session, devices: Sequence[str]) -> Pipeline | None:
+    """What turns frames into actions where it is not our own retargeting.
+
+    Raises:
+        UserError: If the task has no pipeline for Isaac Teleop although it is asked for.
+    """
+    if "isaacteleop" not in devices:
+        return None
+    from apprentice.teleop.isaacteleop.pipeline import pipeline_of
+
+    return pipeline_of(session)
+
+
+def retarget_for(session: Session) -> RetargetCfg:
+    """How people's hands move the end effectors of a task."""
+    robot = next(iter(session.env.scene.articulations.values()))
+    x, y, z, w = robot.cfg.init_state.rot
+    return RetargetCfg(base_yaw_rad=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))

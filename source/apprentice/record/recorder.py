@@ -13,7 +13,8 @@ from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.record.cfg import RecordCfg
-from apprentice.record.loop import Ended, EpisodeLoop
+from apprentice.record.ends import Ended
+from apprentice.record.loop import EpisodeLoop
 from apprentice.record.operators import Operators, scripted_operators
 from apprentice.tasks.episode import file_meta
 from apprentice.tasks.fingerprint import physics_fingerprint

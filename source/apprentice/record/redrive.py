@@ -14,7 +14,9 @@ from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.record.cfg import RecordCfg, ReplayCfg
-from apprentice.record.loop import Ended, EpisodeLoop
+from apprentice.record.ends import Ended
+from apprentice.record.loop import EpisodeLoop
+from apprentice.record.operators import pipeline_for, retarget_for
 from apprentice.record.playback import task_for
 from apprentice.record.slot import Slot
 from apprentice.tasks.session import Session, open_session
@@ -86,7 +88,7 @@ def redrive_in(session: Session, path: Path, logs: dict[str, str], progress: Pro
     with DemoFile(path) as file:
         for name, log in logs.items():
             demo = file.read(name, ["actions"])
-            ended = _drive(session, sessions[log], _episode(sessions[log], int(demo.attrs["seed"]), path, log))
+            ended = drive_again(session, sessions[log], _episode(sessions[log], int(demo.attrs["seed"]), path, log))
             actions = ended.tree.get("actions") if ended else None
             same = actions is not None and np.array_equal(actions.astype(np.float32), demo.actions)
             success = ended is not None and ended.success
@@ -103,8 +105,8 @@ def _episode(session: LoggedSession, seed: int, path: Path, log: str) -> LoggedE
     raise UserError(f"{path.with_name(log)}: expected the frames of the episode with seed {seed}, found none.")
 
 
-def _drive(session: Session, logged: LoggedSession, episode: LoggedEpisode) -> Ended | None:
-    """Drive one episode; None if its frames end before it does."""
+def drive_again(session: Session, logged: LoggedSession, episode: LoggedEpisode) -> Ended | None:
+    """Drive one episode as it was driven; None if its frames end before it does."""
     source = TickReplay(episode.ticks)
 
     def clock(slot: Slot) -> float:
@@ -116,6 +118,8 @@ def _drive(session: Session, logged: LoggedSession, episode: LoggedEpisode) -> E
         session,
         lambda _: source,
         cfg,
+        retarget=retarget_for(session),
+        pipeline=pipeline_for(session, logged.meta.get("device", "").split()),
         countdown_s=float(logged.meta.get("countdown_s", 0.0)),
         rewinds=True,
         watcher=_Stopper(source),

@@ -13,6 +13,9 @@ from apprentice.errors import UserError
 from apprentice.teleop.frame import TeleopFrame
 from apprentice.teleop.frame_json import frame_from_json
 
+_TOPICS = ("/ticks", "/notes", "/frames/")
+"""What is read; MCAP files of others hold other things."""
+
 _MAGIC = b"\x89MCAP0\r\n"
 """How MCAP files begin."""
 
@@ -112,7 +115,7 @@ def _messages(path: Path, session: LoggedSession) -> Iterator[tuple[str, Any]]:
                 topics[record.id] = record.topic
             elif isinstance(record, Metadata):
                 session.meta |= record.metadata
-            elif isinstance(record, Message):
+            elif isinstance(record, Message) and topics[record.channel_id].startswith(_TOPICS):
                 yield topics[record.channel_id], json.loads(record.data)
             elif isinstance(record, Footer):
                 session.complete = True
