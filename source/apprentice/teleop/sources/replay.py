@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from apprentice.teleop.frame import TeleopFrame
 from apprentice.teleop.read_log import Tick
-from apprentice.teleop.sources.base import Mailbox, View
+from apprentice.teleop.sources.base import DeviceStatus, Mailbox, View
 
 
 class TickReplay:
     """Plays a session step by step: each control step gets the very frame that it got then.
 
-    A `SteppedSource`. After the last step there are no more frames.
+    A `SteppedSource`. After the last step there are no more frames. It is a `LiveSource` too, as what it plays was one.
     """
 
     def __init__(self, ticks: Sequence[Tick]) -> None:
@@ -45,6 +45,12 @@ class TickReplay:
 
     def stop(self) -> None:
         self._place = len(self._ticks)
+
+    def devices(self) -> list[DeviceStatus]:
+        return []
+
+    def sync(self, grips: Mapping[str, float]) -> None:
+        pass  # the frames show what came of it
 
 
 class FrameReplay:
