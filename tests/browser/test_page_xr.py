@@ -219,6 +219,19 @@ def test_the_panels_are_drawn_for_both_eyes(desk, headset):
     assert {0x5A5A5A, 0xA0A0A0} <= set(drawn)  # the two cameras
 
 
+def test_speed_and_standing_are_set_before_entering_and_stay(desk, headset):
+    headset.evaluate("device.activeSession.end()")
+    headset.fill("#speed", "0.5")
+    headset.fill("#yaw", "180")
+    headset.press("#yaw", "Enter")
+    headset.click("#enter-vr:enabled")
+    eventually(lambda: desk.recorder.last["xr"], headset, "another session")
+    settings = desk.recorder.last["settings"]
+    assert (settings["speed"], settings["operator_yaw_deg"]) == (0.5, 180)
+    headset.reload()
+    eventually(lambda: desk.recorder.last["settings"] == settings and desk.recorder.last["xr"] is None, headset)
+
+
 def test_without_a_headset_the_page_says_what_to_do(desk, browser):
     page = open_page(browser, desk.url.replace("/?", "/xr?"))
     eventually(lambda: "headset" in page.inner_text("#why-not"), page)
