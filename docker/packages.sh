@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that pictures and browser tests need. Prints the command when it may not.
 set -euo pipefail
-packages=(libegl1 libgl1-mesa-dri libosmesa6 chromium)
+packages=(libegl1 libgl1-mesa-dri libosmesa6 chromium gcc libc6-dev)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
