@@ -108,22 +108,31 @@ class Mailbox:
         """Sees every frame that is put in, in the thread that does so."""
         self._lock = threading.Lock()
         self._frame: TeleopFrame | None = None
+        self._loss: TeleopFrame | None = None
 
-    def put(self, frame: TeleopFrame) -> None:
-        """Replace the frame."""
+    def put(self, frame: TeleopFrame, *, loss: bool = False) -> None:
+        """Replace the frame.
+
+        Args:
+            frame: The newest one.
+            loss: Whether it says that the sender is gone. Such a frame is taken at least once, even if the sender, or
+                another one, is back before anybody looks: nobody goes on with what somebody else began.
+        """
         if self.on_frame is not None:
             self.on_frame(frame)
         with self._lock:
             waiting = self._frame.events if self._frame else ()
             self._frame = replace(frame, events=waiting + frame.events) if waiting else frame
+            self._loss = frame if loss else self._loss
 
     def take(self) -> TeleopFrame | None:
         """The newest frame, again and again until there is a newer one; its events only the first time."""
         with self._lock:
-            frame = self._frame
+            frame, loss = self._frame, self._loss
+            self._loss = None
             if frame is not None and frame.events:
                 self._frame = replace(frame, events=())
-            return frame
+            return frame if loss is None or frame is None else replace(loss, events=frame.events)
 
 
 class ThreadedSource(ABC):

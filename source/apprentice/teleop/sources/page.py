@@ -99,7 +99,7 @@ class PageSource:
             self._update(PageInput(t_s=0.0, visible=False, keys=frozenset(), held=frozenset()))
             if self._time_s is not None:
                 self._time_s = min(self._time_s, time.monotonic() - 2 * FRESH_S)
-                self.mailbox.put(TeleopFrame(time_s=self._time_s))
+                self.mailbox.put(TeleopFrame(time_s=self._time_s), loss=True)
 
     def start(self) -> None:
         pass  # the server brings what there is

@@ -154,7 +154,7 @@ class RemoteSpaceMouse:
             self._clock, self._gone, self._last = RemoteClock(), reason, (np.zeros(6), ())
             if self._time_s is not None:
                 self._time_s = min(self._time_s, time.monotonic() - 2 * self.FRESH_S)
-                self.mailbox.put(TeleopFrame(time_s=self._time_s))
+                self.mailbox.put(TeleopFrame(time_s=self._time_s), loss=True)
 
     def start(self) -> None:
         pass  # the server brings what there is
