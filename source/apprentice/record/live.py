@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from apprentice.demos import DemoWriter
 from apprentice.progress import Progress, silent
@@ -17,25 +15,21 @@ from apprentice.record.loop import EpisodeLoop
 from apprentice.record.machine import State
 from apprentice.record.operators import lent, pipeline_for, retarget_for
 from apprentice.record.pace import Pace
+from apprentice.record.page import OpenPage, Scenery, open_page
 from apprentice.record.recorder import RecordResult, demo_of, demos_so_far, group_of, next_seed_of, variant_of
 from apprentice.record.saver import Saver
 from apprentice.record.slot import Slot
 from apprentice.record.status import status
-from apprentice.sim.scene_model import scene_model
 from apprentice.tasks.episode import file_meta
 from apprentice.tasks.fingerprint import physics_fingerprint
 from apprentice.tasks.registry import resolve_task
 from apprentice.tasks.session import Session, open_session
-from apprentice.tasks.views import task_views
 from apprentice.teleop.bindings import Bindings
 from apprentice.teleop.frame import TeleopFrame
 from apprentice.teleop.log import FrameLog, new_log
 from apprentice.teleop.sources.base import LiveSource
 from apprentice.teleop.sources.open import Opened, open_sources
-from apprentice.teleop.view.cfg import ViewCfg
-from apprentice.teleop.view.process import SceneView
-from apprentice.teleop.web.cfg import Address, WebCfg
-from apprentice.teleop.web.server import PageServer
+from apprentice.teleop.web.cfg import Address
 
 
 def record_live(
@@ -95,11 +89,12 @@ def record_live_session(
         ) as log,
     ):
         words = ["xr" if word == "isaacteleop" else word for word in cfg.device]
-        opened = open_sources(words, session.task_info.eef_names, bindings, camera_yaws=_yaws(session))
+        scenery = Scenery.of(session)
+        opened = open_sources(words, session.task_info.eef_names, bindings, camera_yaws=scenery.yaws)
         opened.listen(log.frame)
-        with _page(session, cfg, opened) as (server, view, address), _started(opened.source):
-            ready(address)
-            return _Live(session, cfg, saver, opened, server, view, log).record(output, progress)
+        with open_page(session, cfg, opened, scenery) as page, _started(opened.source):
+            ready(page.address)
+            return _Live(session, cfg, saver, opened, page, log, scenery.colours).record(output, progress)
 
 
 @contextlib.contextmanager
@@ -120,12 +115,13 @@ class _Live:
         cfg: RecordCfg,
         saver: Saver,
         opened: Opened,
-        server: PageServer,
-        view: SceneView | None,
+        page: OpenPage,
         log: FrameLog,
+        colours: Mapping[str, str],
     ) -> None:
         self._session, self._cfg, self._saver = session, cfg, saver
-        self._source, self._server, self._view, self._log = opened.source, server, view, log
+        self._source, self._server, self._view, self._log = opened.source, page.server, page.view, log
+        self._colours = colours
         self._pace = Pace(session.control_hz)
         self._latency_s = 0.0
         self._driven: float | None = None
@@ -175,7 +171,9 @@ class _Live:
             self._latency_s = time.monotonic() - frame.time_s
         self._feel(slot)
         self._server.publish(
-            status(loop, self._session, self._cfg, self._saver, self._source, self._pace, self._latency_s)
+            status(
+                loop, self._session, self._cfg, self._saver, self._source, self._pace, self._latency_s, self._colours
+            )
         )
         if self._view is not None:
             self._view.update({key: value.numpy(force=True)[0] for key, value in self._session.state().items()})
@@ -190,58 +188,3 @@ class _Live:
             for eef in self._session.task_info.eef_names:
                 self._server.pulse("left" if "left" in eef else "right", 1.0 if stopped else 0.5, 60)
         self._seen, self._done = slot.state, len(slot.done)
-
-
-@contextlib.contextmanager
-def _page(session: Session, cfg: RecordCfg, opened: Opened) -> Iterator[tuple[PageServer, SceneView | None, Address]]:
-    """The operator's page, and the view of the scene if it is wanted."""
-    servers: list[PageServer] = []  # the view begins to send before there is one
-
-    def show(name: str, jpeg: bytes) -> None:
-        for server in servers:
-            server.show(name, jpeg)
-
-    views = task_views(session) if cfg.view else ()
-    view: SceneView | None = None
-    if cfg.view:
-        scene = scene_model(session.env, views, ViewCfg().detail_m)
-        view = SceneView(
-            scene,
-            views,
-            on_image=show,
-            eefs=session.task_info.eef_names,
-        )
-    welcome: dict[str, Any] = {
-        "task": session.task,
-        "variant": session.variant,
-        "backend": session.backend,
-        "control_hz": session.control_hz,
-        "eefs": list(session.task_info.eef_names),
-        "cameras": [camera.name for camera in views],
-        "view": None if view is None else "/view/",
-        "bindings": opened.bindings,
-        "subtasks": [signal for parts in session.task_info.subtasks.values() for _, signal in parts],
-        "devices": [device.name for device in opened.source.devices()],
-    }
-    try:
-        port = view.start() if view else None
-        server = PageServer(WebCfg(host=cfg.host, port=cfg.port), opened.receivers, welcome, view_port=port)
-        address = server.start()
-        servers.append(server)
-        try:
-            yield server, view, address
-        finally:
-            server.stop()
-    finally:
-        if view is not None:
-            view.stop()
-
-
-def _yaws(session: Session) -> dict[str, float]:
-    """By camera, the heading that it looks in (rad)."""
-    looks = {
-        view.name: (view.target_m[0] - view.eye_m[0], view.target_m[1] - view.eye_m[1])
-        for view in task_views(session)
-        if view.link is None
-    }
-    return {name: math.atan2(y, x) for name, (x, y) in looks.items()}

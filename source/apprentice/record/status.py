@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from apprentice.record.cfg import RecordCfg
@@ -15,7 +16,14 @@ from apprentice.teleop.sources.base import LiveSource
 
 
 def status(
-    loop: EpisodeLoop, session: Session, cfg: RecordCfg, saver: Saver, source: LiveSource, pace: Pace, latency_s: float
+    loop: EpisodeLoop,
+    session: Session,
+    cfg: RecordCfg,
+    saver: Saver,
+    source: LiveSource,
+    pace: Pace,
+    latency_s: float,
+    colours: Mapping[str, str],
 ) -> dict[str, Any]:
     """The state of the one episode that a person drives. JSON-able.
 
@@ -27,6 +35,7 @@ def status(
         source: What the operator drives with.
         pace: How well the loop keeps up.
         latency_s: From the arrival of the newest input to the end of the step that it moved.
+        colours: Of objects by name, such as "#ff0000": what "cube_2" is, people cannot know.
     """
     slot, steps = loop.slots[0], loop.steps(0)
     last = saver.last
@@ -40,7 +49,7 @@ def status(
         "success": slot.held > 0,
         "held": slot.held,
         "held_steps": cfg.held_steps,
-        "subtasks": _subtasks(session, slot),
+        "subtasks": _subtasks(session, slot, colours),
         "saved": saver.demos,
         "wanted": cfg.demos,
         "last": None
@@ -70,11 +79,12 @@ def status(
     }
 
 
-def _subtasks(session: Session, slot: Slot) -> list[dict[str, Any]]:
+def _subtasks(session: Session, slot: Slot, colours: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {
             "eef": eef,
             "object": thing,
+            "colour": colours.get(thing or ""),
             "signal": signal,
             "done": signal in slot.marks or signal in slot.done,
             "marked": slot.marks.get(signal or ""),

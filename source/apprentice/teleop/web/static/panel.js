@@ -53,10 +53,13 @@ function success({ success = false, held = 0, held_steps: wanted = 0 }) {
 export function subtasks(list) {
   const next = list.findIndex(({ done, marked }) => !done && marked == null);
   rows(at("subtasks"), list.map((item, index) => ({ ...item, index })), (place, item) => {
-    const { eef, signal, object, done, marked, index } = item;
+    const { eef, signal, object, colour, done, marked, index } = item;
     const state = done || marked != null ? "done" : index === next ? "next" : "later";
     place.className = state;
-    const [mark, name, note] = parts(place, 3);
+    const [mark, name, note, swatch] = parts(place, 4);
+    swatch.className = "swatch";
+    swatch.hidden = !colour;
+    swatch.style.background = colour ?? "";
     mark.className = "tick";
     write(mark, { done: "✓", next: "➜", later: "○" }[state]);
     name.className = "name";
