@@ -69,11 +69,11 @@ class Driver(ABC):
     def begin(self) -> None:
         """Start, or go on, and again should the page hang just then."""
         deadline = time.monotonic() + WAIT_S
-        while self.state in ("ready", "paused"):
-            assert time.monotonic() < deadline, "Expected the recording to begin."
-            self.press_start()
+        while (state := self.state) != "recording":
+            assert time.monotonic() < deadline, f"Expected the recording to begin, it is {state}."
+            if state in ("ready", "paused"):
+                self.press_start()
             time.sleep(1.0)
-        self.wait_for("recording")
 
     def picture(self, path: Path) -> None:
         """What somebody sees who watches: taking a picture holds a page up, which must not be the one that drives."""
