@@ -71,8 +71,8 @@ class EmulatedHand:
     """One hand, with or without a controller in it."""
 
     side: str
-    reach_m: float
-    """How far from where it rests it gets."""
+    reach: tuple[float, float]
+    """How far from where it rests it gets (m), and turns (rad)."""
     place: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     yaw: float = 0.0
     trigger: float = 0.0
@@ -101,7 +101,8 @@ class EmulatedHand:
             self.squeeze, self.clutched = 1.0, self.clutched + 1
         self.place = self.place + _at_most(GAIN_HZ * off, SPEED_M_S) * seconds
         self.yaw += float(np.clip(GAIN_HZ * turn, -TURN_SPEED_RAD_S, TURN_SPEED_RAD_S)) * seconds
-        if np.linalg.norm(self.place - REST_M[self.side]) > self.reach_m or abs(self.yaw) > 0.7:
+        far, turned = self.reach
+        if np.linalg.norm(self.place - REST_M[self.side]) > far or abs(self.yaw) > turned:
             self.returning, self.squeeze = True, 0.0
 
     def _back(self, seconds: float) -> None:
@@ -132,10 +133,10 @@ class XrDriver(Driver):
     MODE = "controller"
     EEFS: ClassVar[Mapping[str, str]] = {"franka": "right"}
     """By end effector, the side of the hand that drives it."""
-    REACH_M = 0.15
+    REACH = (0.15, 0.7)
 
     def __init__(self, context: BrowserContext, url: str, eyes: Eyes) -> None:
-        self.hands = {side: EmulatedHand(side=side, reach_m=self.REACH_M) for side in ("left", "right")}
+        self.hands = {side: EmulatedHand(side=side, reach=self.REACH) for side in ("left", "right")}
         super().__init__(context, url, eyes)
 
     def open(self, context: BrowserContext, url: str) -> Page:
@@ -209,7 +210,7 @@ class BareHandDriver(XrDriver):
     """Pinches with the right hand, and touches the buttons in the air with the left one."""
 
     MODE = "hand"
-    REACH_M = 0.6
+    REACH = (math.inf, math.inf)  # it has no clutch: wherever it goes, the robot follows
     ROWS_M: ClassVar = {"start": 0.07, "rewind": 0.0, "save": -0.07}
     """How high the buttons are above the middle of their panel."""
 
