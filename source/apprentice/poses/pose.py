@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,8 +19,8 @@ def make_pose(position: Tensor, rotation: Tensor) -> Tensor:
     Returns:
         Poses. Shape (..., 4, 4).
     """
-    shapes = position.shape[:-1], rotation.shape[:-2]
-    batch = cast("tuple[int, ...]", torch.broadcast_shapes(*shapes))  # pyright: ignore[reportUnknownMemberType]
+    # torch's own function imports a whole algebra system when it is first called: seconds, in a control step
+    batch = np.broadcast_shapes(position.shape[:-1], rotation.shape[:-2])
     pose = torch.zeros(*batch, 4, 4, dtype=rotation.dtype, device=rotation.device)
     pose[..., :3, :3] = rotation
     pose[..., :3, 3] = position
