@@ -145,16 +145,17 @@ class _Live:
             watcher=self,
         )
         progress.update(before, cfg.demos)
-        for ended in loop.run(lambda: next(seeds) if saver.demos < cfg.demos else None):
-            group = group_of(ended, cfg)
-            if group is not None:
-                seconds = len(ended.tree["actions"]) / session.control_hz
-                saver.save(demo_of(session, ended, cfg, fingerprint, frames=self._log.path.name), group, seconds)
-            if group == "data":
-                steps += len(ended.tree["actions"])
-            else:
-                saver.discarded += 1
-            progress.update(saver.demos, cfg.demos)
+        with contextlib.suppress(KeyboardInterrupt):  # one way to end a session; the episode in flight is lost
+            for ended in loop.run(lambda: next(seeds) if saver.demos < cfg.demos else None):
+                group = group_of(ended, cfg)
+                if group is not None:
+                    seconds = len(ended.tree["actions"]) / session.control_hz
+                    saver.save(demo_of(session, ended, cfg, fingerprint, frames=self._log.path.name), group, seconds)
+                if group == "data":
+                    steps += len(ended.tree["actions"])
+                else:
+                    saver.discarded += 1
+                progress.update(saver.demos, cfg.demos)
         saver.flush()
         return RecordResult(
             path=output, demos=saver.demos, saved=saver.demos - before, discarded=saver.discarded, steps=steps
