@@ -80,6 +80,7 @@ def record_beside(session: Any, output: Path, cfg: RecordCfg, act: Callable[[Add
     """Record while `act` runs in a thread. What goes wrong there is raised here."""
     failures: list[BaseException] = []
     threads: list[threading.Thread] = []
+    over = threading.Event()
 
     def ready(address: Address) -> None:
         def run() -> None:
@@ -88,18 +89,21 @@ def record_beside(session: Any, output: Path, cfg: RecordCfg, act: Callable[[Add
             except BaseException as error:
                 traceback.print_exc()
                 failures.append(error)
-                _thread.interrupt_main()  # ends the recording
+                if not over.is_set():
+                    _thread.interrupt_main()  # ends the recording
 
         threads.append(threading.Thread(target=run, daemon=True))
         threads[0].start()
 
     try:
         result = record_live_session(session, output, cfg, ready=ready)
-        threads[0].join(WAIT_S)
+        over.set()
+        threads[0].join(2 * WAIT_S)
     except KeyboardInterrupt:
         raise (failures or [KeyboardInterrupt()])[0] from None
     if failures:
         raise failures[0]
+    assert not threads[0].is_alive(), "the recording is over, and whoever drove is busy still"
     return result
 
 
