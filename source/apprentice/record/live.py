@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -72,21 +73,19 @@ def record_live_session(
 ) -> RecordResult:
     """Record in a session of one environment that is open: see `record_live`."""
     bindings = Bindings.load(cfg.bindings)
-    about = {"task": session.task, "variant": str(session.variant), "backend": session.backend}
+    about = {
+        "task": session.task,
+        "variant": str(session.variant),
+        "backend": session.backend,
+        "countdown_s": str(cfg.countdown_s),
+        "held_steps": str(cfg.held_steps),
+        "device": " ".join(cfg.device),
+    }
     with (
         DemoWriter(output, task=session.task, meta=file_meta(session), resume=True) as writer,
         contextlib.closing(Saver(writer)) as saver,
-        contextlib.closing(
-            new_log(
-                output,
-                about
-                | {
-                    "countdown_s": str(cfg.countdown_s),
-                    "held_steps": str(cfg.held_steps),
-                    "device": " ".join(cfg.device),
-                },
-            )
-        ) as log,
+        contextlib.closing(new_log(output, about)) as log,
+        _prompt_threads(),
     ):
         words = ["xr" if word == "isaacteleop" else word for word in cfg.device]
         scenery = Scenery.of(session)
@@ -95,6 +94,17 @@ def record_live_session(
         with open_page(session, cfg, opened, scenery) as page, _started(opened.source):
             ready(page.address)
             return _Live(session, cfg, saver, opened, page, log, scenery.colours).record(output, progress)
+
+
+@contextlib.contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """Let the page's thread hear an input at once while the simulator's is busy: Python's default lets it wait 5 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextlib.contextmanager
