@@ -62,7 +62,9 @@ def press_keys(url: str, presses: int) -> dict[str, list[float]]:
     }"""
     with open_browser() as browser:
         page = open_page(browser, url, viewport={"width": 1280, "height": 720})
-        time.sleep(8.0)  # the 3D view loads
+        if page.locator("#tabs [data-look='3D view']").is_visible():
+            page.click("#tabs [data-look='3D view']")
+            time.sleep(8.0)  # it loads
         page.evaluate(listen)
         pauses = -1
         for number in range(presses):
