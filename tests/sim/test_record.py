@@ -157,7 +157,9 @@ def test_demos_that_cannot_be_played_are_named(session, recorded, tmp_path, miss
 def test_recording_again_adds_new_episodes_and_changes_none(session, recorded, tmp_path):
     more = tmp_path / "more.hdf5"
     more.write_bytes(recorded.read_bytes())
-    result = record_session(session, more, RecordCfg(device=("scripted",), demos=4, seed=20), scripted_operators(session))
+    result = record_session(
+        session, more, RecordCfg(device=("scripted",), demos=4, seed=20), scripted_operators(session)
+    )
     assert (result.demos, result.saved) == (4, 1)
     assert [demo.attrs["seed"] for demo in demos(more)][3] == 23
     for old, kept in zip(demos(recorded), demos(more)[:3], strict=True):
