@@ -5,11 +5,20 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from apprentice.demos import DemoWriter
 from apprentice.errors import UserError
+from apprentice.record.cfg import RecordCfg, ReplayCfg
+from apprentice.record.loop import EpisodeLoop
+from apprentice.record.operators import pipeline_for
+from apprentice.record.recorder import demo_of
+from apprentice.record.replay import replay_in
+from apprentice.tasks.episode import file_meta
+from apprentice.tasks.fingerprint import physics_fingerprint
 from apprentice.tasks.session import open_session
-from apprentice.teleop.frame import Hand, TeleopFrame
+from apprentice.teleop.frame import Command, Hand, TeleopFrame
 from apprentice.teleop.isaacteleop.axes import from_openxr
 from apprentice.teleop.isaacteleop.pipeline import pipeline_of
+from apprentice.teleop.sources.replay import FrameReplay
 
 TASK = "Isaac-Stack-Cube-Franka-IK-Abs-Mimic-v0"
 TARGET = np.array((0.45, 0.1, 0.35))
@@ -75,3 +84,24 @@ def test_tasks_that_cannot_be_driven_so_are_named(session, monkeypatch):
     monkeypatch.setattr(session.env.cfg, "isaac_teleop", None)
     with pytest.raises(UserError, match=f"{TASK}, which has none"):
         pipeline_of(session)
+
+
+def test_an_episode_is_recorded_through_the_pipeline_and_replays_with_the_very_same_bits(session, tmp_path):
+    hand = Hand(pose=hand_over(TARGET, session), engaged=True)
+    frames = [
+        TeleopFrame(time_s=0.0, hands={"franka": hand}, events=(Command.START,)),
+        *(TeleopFrame(time_s=0.05 * k, hands={"franka": hand}) for k in range(1, 40)),
+        TeleopFrame(time_s=2.0, hands={"franka": hand}, events=(Command.SAVE,)),
+    ]
+    cfg = RecordCfg(device=("isaacteleop",))
+    pipeline = pipeline_for(session, cfg.device)
+    loop = EpisodeLoop(session, lambda seed: FrameReplay(frames), cfg, pipeline=pipeline, rewinds=True)
+    seeds = iter([3])
+    (ended,) = loop.run(lambda: next(seeds, None))
+    assert ended.saved
+    reached = ended.tree["obs/datagen_info/eef_pose/franka"][-1, :3, 3]
+    assert np.linalg.norm(reached - ended.tree["obs/datagen_info/eef_pose/franka"][0, :3, 3]) > 0.05
+    with DemoWriter(tmp_path / "teleop.hdf5", task=TASK, meta=file_meta(session)) as writer:
+        writer.append(demo_of(session, ended, cfg, physics_fingerprint(session)))
+    (result,) = replay_in(session, tmp_path / "teleop.hdf5", ReplayCfg()).demos
+    assert result.bit_exact
