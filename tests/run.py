@@ -39,10 +39,10 @@ def main() -> int:
 
 
 def _jobs() -> list[list[Path]]:
-    together = [path for room in TOGETHER for path in sorted((ROOT / "tests" / room).glob("test_*.py"))]
+    together = [sorted((ROOT / "tests" / room).glob("test_*.py")) for room in TOGETHER]
     alone = [path for room in ALONE for path in sorted((ROOT / "tests" / room).glob("test_*.py"))]
-    # longest first
-    return [*[[path] for path in reversed(alone)], together]
+    # longest first, so that no processor waits in the end
+    return [*together, *[[path] for path in reversed(alone)]]
 
 
 def _within(path: Path, chosen: list[Path]) -> bool:
@@ -62,7 +62,7 @@ def _run(job: list[Path]) -> tuple[list[Path], dict[str, int], int]:
         for key in ("passed", "failed", "skipped")
     }
     counts["failed"] += int(found[1]) if (found := re.search(r"(\d+) error", closing)) else 0
-    name = str(job[0].relative_to(ROOT)) if len(job) == 1 else f"{len(job)} files in {' and '.join(TOGETHER)}"
+    name = str(job[0].relative_to(ROOT)) if len(job) == 1 else f"{len(job)} files in {job[0].parent.name}"
     verdict = "ok    " if process.returncode == 0 else "FAILED"
     print(f"{verdict} {name}: {closing.strip('= ')} ({time.monotonic() - start:.0f} s)")
     if process.returncode != 0:

@@ -139,9 +139,10 @@ def test_isaac_lab_and_robomimic_read_the_images(rendered):
     np.testing.assert_array_equal(dataset[LENGTHS[0]]["obs"]["table_image"][0], expected[0])
 
 
-def test_a_killed_pass_goes_on_where_it_stopped(demos, tmp_path):
+def test_a_killed_pass_goes_on_where_it_stopped(session, demos, tmp_path):
+    size = 400  # takes long enough to be killed half way
     output = tmp_path / "images.hdf5"
-    command = [sys.executable, "-m", "apprentice", "render", str(demos), "--output", str(output), "--processes", "1"]
+    command = [sys.executable, "-m", "apprentice", "render", str(demos), "--output", str(output), "--size", str(size)]
     folder = tmp_path / "images.hdf5.added"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as killed:
         end = time.monotonic() + WAIT_S
@@ -149,19 +150,26 @@ def test_a_killed_pass_goes_on_where_it_stopped(demos, tmp_path):
             assert time.monotonic() < end and killed.poll() is None
             time.sleep(0.01)
         os.kill(killed.pid, signal.SIGKILL)
-    if not output.exists():
-        made = {path: path.stat().st_mtime_ns for path in folder.glob("demo_*.hdf5")}
-        assert made
-        differently = subprocess.run([*command, "--size", "32"], capture_output=True, text=True, check=False)
-        assert differently.returncode == 1
-        assert "made with another size" in differently.stderr
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "58 images in 4 demos" in again.stdout
+    assert not output.exists()
+    made = {path: path.stat().st_mtime_ns for path in folder.glob("demo_*.hdf5")}
+    assert made
+    with pytest.raises(UserError, match="made with another size"):
+        in_session(session, lambda: render(demos, output, RenderCfg(size=32)))
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("demo_*.hdf5")}.items() >= made.items()
+    told: list[int] = []
+
+    class Told:
+        def update(self, done: int, total: int, note: str = "") -> None:
+            told.append(done)
+
+    report = in_session(session, lambda: render(demos, output, RenderCfg(size=size), Told()))
+    assert (report.demos, report.images) == (4, 58)
+    assert told[0] >= len(made)
+    assert told[-1] == 4
     assert not folder.exists()
     before = output.read_bytes()
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert refused.returncode == 1
-    assert "expected a new output file" in refused.stderr
+    with pytest.raises(UserError, match="expected a new output file"):
+        in_session(session, lambda: render(demos, output, RenderCfg(size=size)))
     assert output.read_bytes() == before
 
 
