@@ -14,12 +14,14 @@ from typing import Any
 from desk import open_browser, open_page
 from pilot import Eyes, Keys, Pilot
 from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Error as PlaywrightError
 
 from apprentice.record.cfg import RecordCfg
 from apprentice.record.live import record_live_session
 from apprentice.record.recorder import RecordResult
 
 WAIT_S = 30.0
+TRIES = 3
 
 
 class Driver(ABC):
@@ -110,8 +112,27 @@ class KeyDriver(Driver):
 def record_while[D: Driver](
     session: Any, output: Path, cfg: RecordCfg, driver: type[D], drive: Callable[[D], None]
 ) -> RecordResult:
-    """Record with a browser that `drive` uses in a thread, through a `driver`. What goes wrong there is raised here."""
-    eyes, failures, threads = Eyes(session), [], []
+    """Record with a browser that `drive` uses in a thread, through a `driver`. What goes wrong there is raised here.
+
+    Who drives by looking needs a machine that shows in time where the robot is. On a busy one they may lose their way,
+    and begin anew, as people do.
+    """
+    eyes = Eyes(session)
+    for left in reversed(range(TRIES)):
+        try:
+            return _record_once(session, eyes, output, cfg, driver, drive)
+        except (AssertionError, PlaywrightError):
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _record_once[D: Driver](
+    session: Any, eyes: Eyes, output: Path, cfg: RecordCfg, driver: type[D], drive: Callable[[D], None]
+) -> RecordResult:
+    failures: list[BaseException] = []
+    threads: list[threading.Thread] = []
+    over = threading.Event()
 
     def ready(address: Any) -> None:
         def run() -> None:
@@ -129,16 +150,19 @@ def record_while[D: Driver](
             except BaseException as error:
                 traceback.print_exc()
                 failures.append(error)
-                _thread.interrupt_main()  # ends the recording
+                while not over.wait(1.0):  # one interrupt can be lost in a callback that ignores it
+                    _thread.interrupt_main()
 
         threads.append(threading.Thread(target=run, daemon=True))
         threads[0].start()
 
     try:
         result = record_live_session(session, output, cfg, ready=ready)
-        threads[0].join(WAIT_S)
+        over.set()
     except KeyboardInterrupt:
+        over.set()
         raise failures[0] from None
+    threads[0].join(WAIT_S)
     if failures:
         raise failures[0]
     return result

@@ -186,7 +186,7 @@ class XrDriver(Driver):
         goals: Mapping[str, Goal],
         *,
         near_m: float = 0.006,
-        timeout_s: float = 60.0,
+        timeout_s: float = 30.0,
         until: Callable[[], bool] = lambda: False,
     ) -> None:
         """Fly grippers to their goals, all at once, until they are calm there, or until something else is true."""
