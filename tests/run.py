@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ WORKERS = 2
 
 
 def main() -> int:
+    # shells start what runs in the background deaf to it, and tests of Ctrl-C would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     chosen = [Path(argument).resolve() for argument in sys.argv[1:]]
     jobs = [job for job in _jobs() if not chosen or any(_within(path, chosen) for path in job)]
     if chosen:
