@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOGETHER = ("unit", "formats")
 ALONE = ("sim", "browser", "e2e")
 WORKERS = 2
+LONGEST_S = 1200
+"""After this long a job hangs."""
 
 
 def main() -> int:
@@ -56,7 +58,13 @@ def _run(job: list[Path]) -> tuple[list[Path], dict[str, int], int]:
     start = time.monotonic()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "pytest", *map(str, job)]
-    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    try:
+        process = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST_S
+        )
+    except subprocess.TimeoutExpired as hung:
+        print(f"FAILED {' '.join(map(str, job))}: still running after {LONGEST_S} s", (hung.stdout or b"")[-3000:])
+        return job, {"passed": 0, "failed": 1, "skipped": 0}, 1
     # pytest's own closing line is folded into ours, so that a reader counts each test once
     lines = process.stdout.rstrip().splitlines()
     closing = lines[-1] if lines else ""
