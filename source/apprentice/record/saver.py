@@ -41,7 +41,7 @@ class Saver:
         self._jobs: queue.Queue[_Save | Callable[[], None] | None] = queue.Queue()
         self._refused: list[_Save] = []
         self._done: list[Saved] = []
-        self._waiting = 0
+        self._demos = writer.num_demos
         self._lock = threading.Lock()
         self.file = writer.path
         """The demo file."""
@@ -56,7 +56,7 @@ class Saver:
     def demos(self) -> int:
         """Demos in "data", those that are about to be there included."""
         with self._lock:
-            return self._writer.num_demos + self._waiting
+            return self._demos
 
     @property
     def last(self) -> Saved | None:
@@ -71,7 +71,7 @@ class Saver:
     def save(self, demo: Demo, group: str, seconds: float) -> None:
         """Save a demo soon."""
         with self._lock:
-            self._waiting += group == "data"
+            self._demos += group == "data"
         self._jobs.put(_Save(demo, group, seconds))
 
     def undo(self) -> None:
@@ -110,8 +110,6 @@ class Saver:
         while self._refused:
             job = self._refused[0]
             name = self._writer.append(job.demo, job.group)
-            with self._lock:
-                self._waiting -= job.group == "data"
             del self._refused[0]
             saved = Saved(name=name, group=job.group, seconds=job.seconds, success=job.demo.success)
             self._done.append(saved)
@@ -121,5 +119,7 @@ class Saver:
         last = next((saved for saved in reversed(self._done) if saved.group == "data"), None)
         if last is not None:
             self._writer.retract(last.name)
+            with self._lock:
+                self._demos -= 1
             self._done.remove(last)
             self.message = f"{last.name} was taken back."
