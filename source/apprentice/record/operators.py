@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from apprentice.tasks.oracle import find_oracle
 from apprentice.tasks.session import Session
+from apprentice.tasks.views import heading_rad
 from apprentice.teleop.retarget import RetargetCfg
 from apprentice.teleop.sources.base import LiveSource, Source
 from apprentice.teleop.sources.scripted import ScriptedOperator
@@ -67,6 +67,4 @@ def pipeline_for(session: Session, devices: Sequence[str]) -> Pipeline | None:
 
 def retarget_for(session: Session) -> RetargetCfg:
     """How people's hands move the end effectors of a task."""
-    robot = next(iter(session.env.scene.articulations.values()))
-    x, y, z, w = robot.cfg.init_state.rot
-    return RetargetCfg(base_yaw_rad=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+    return RetargetCfg(base_yaw_rad=heading_rad(next(iter(session.env.scene.articulations.values()))))

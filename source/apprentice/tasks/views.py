@@ -63,10 +63,15 @@ def _place(asset: Any) -> NDArray[np.float64]:
     return np.asarray(asset.cfg.init_state.pos, dtype=np.float64)
 
 
+def heading_rad(robot: Any) -> float:
+    """How far an articulation is turned about the vertical axis, as it stands by default."""
+    x, y, z, w = robot.cfg.init_state.rot
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+
 def _heading(robot: Any) -> NDArray[np.float64]:
     """Rotation about the vertical axis by which the robot stands. Shape (3, 3)."""
-    x, y, z, w = robot.cfg.init_state.rot
-    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    yaw = heading_rad(robot)
     cos, sin = np.cos(yaw), np.sin(yaw)
     return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
