@@ -1,0 +1,77 @@
+"""What the parts of a rollout share: the environments, the attempts in them, and what they are playing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .attempt import Attempt
+from .batch import PlanBatch
+from .cfg import AugmentCfg
+from .plan import Planner, Scene
+
+_OBJECT = "datagen_info/object_pose/"
+
+
+@dataclass
+class RolloutState:
+    """N environments, generating."""
+
+    session: Any
+    """An open Mimic task."""
+    planners: Mapping[str, Planner]
+    """One per end effector."""
+    cfg: AugmentCfg
+    """Options."""
+    attempts: list[Attempt | None] = field(init=False)
+    """The attempt in each environment; None in those that rest."""
+    active: Tensor = field(init=False)
+    """Which environments have one. Shape (N,)."""
+    simulated: Tensor = field(init=False)
+    """Control steps simulated for each, discarded tries included. Shape (N,)."""
+    batches: dict[str, PlanBatch] = field(init=False)
+    """What each end effector plays."""
+    signal_names: list[str] = field(init=False)
+    """Subtask signals, in the order in which the batches watch them."""
+    obs: dict[str, Tensor] = field(init=False)
+    """Newest observations. Shapes (N, ...)."""
+
+    def __post_init__(self) -> None:
+        n = self.session.num_envs
+        self.attempts = [None] * n
+        self.active = torch.zeros(n, dtype=torch.bool)
+        self.simulated = torch.zeros(n, dtype=torch.long)
+        self.signal_names = list(self.session.subtask_signals())
+        self.batches = {
+            eef: PlanBatch(n, planner.max_steps, planner.demos[0].gripper[eef].shape[-1], self.signal_names)
+            for eef, planner in self.planners.items()
+        }
+        self.obs = self.session.observe()
+
+    def attempt(self, env_id: int) -> Attempt:
+        """The attempt in an active environment."""
+        attempt = self.attempts[env_id]
+        assert attempt is not None
+        return attempt
+
+    def scene(self, env_id: int) -> Scene:
+        """Where things are in an environment."""
+        return Scene(
+            eef={eef: self.obs[f"datagen_info/eef_pose/{eef}"][env_id].to(torch.float64) for eef in self.planners},
+            objects={
+                key.removeprefix(_OBJECT): value[env_id].to(torch.float64)
+                for key, value in self.obs.items()
+                if key.startswith(_OBJECT)
+            },
+        )
+
+    def load(self, env_id: int, eef: str) -> None:
+        """Let an end effector play its plan, from its cursor."""
+        arm, subtasks = self.attempt(env_id).arms[eef], self.planners[eef].subtasks
+        last = arm.subtask == len(subtasks) - 1
+        signal = None if last else subtasks[arm.subtask].subtask_term_signal
+        self.batches[eef].load(env_id, arm, signal, last)
