@@ -132,6 +132,18 @@ def apply_variant(env_cfg: Any, variant: str) -> None:
     env_cfg.apply_variant(variant)
 
 
+def reset_ranges(task: str, variant: str | None) -> dict[str, dict[str, tuple[float, float]]]:
+    """Lowest and highest x, y (m, environment frame) and yaw (rad) that resets draw for each object.
+
+    A task states them as `object_reset_ranges` in its configuration; of others nothing is known and none are returned.
+    """
+    with quiet():
+        env_cfg = load_env_cfg(task)
+    if variant is not None:
+        apply_variant(env_cfg, variant)
+    return getattr(env_cfg, "object_reset_ranges", {})
+
+
 def task_info(task: str) -> TaskInfo:
     """What there is to know about a task.
 

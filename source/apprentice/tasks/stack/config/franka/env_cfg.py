@@ -62,6 +62,8 @@ class StackFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
     """Which of `VARIANTS` resets draw from. Set it with `apply_variant`."""
     object_symmetry: dict[str, int] = dict.fromkeys(CUBES, 4)
     """Order of each object's rotational symmetry about its vertical axis."""
+    object_reset_ranges: dict[str, dict[str, tuple[float, float]]] = dict.fromkeys(CUBES, VARIANTS["d0"])
+    """What resets draw each object's x, y (m, environment frame) and yaw (rad) from."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -105,6 +107,7 @@ class StackFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
         height = {"z": (CUBE_REST_HEIGHT_M, CUBE_REST_HEIGHT_M)}
         resets: Any = self.events
         resets.randomize_cube_positions.params["pose_range"] = {**VARIANTS[name], **height}
+        self.object_reset_ranges = dict.fromkeys(CUBES, VARIANTS[name])
 
 
 def _subtask_configs() -> list[SubTaskConfig]:
