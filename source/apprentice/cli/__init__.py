@@ -23,6 +23,7 @@ COMMANDS = {
     "render": "Add camera images to demos, drawn from their recorded states",
     "train": "Train a policy from a demo file",
     "evaluate": "Measure how often a policy succeeds",
+    "export": "Write a policy as ONNX and TorchScript, to run without Apprentice",
     "compare": "Compare two evaluations on the same initial states",
     "report": "Draw the page of a run again from its result files",
     "doctor": "Say what this machine can do, and what to install",

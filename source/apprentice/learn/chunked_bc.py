@@ -305,31 +305,38 @@ class ChunkedBC(PolicyAlgo):
         history = torch.where(fresh, now, torch.cat([past, now], 1)[:, -self.frames :])
         plan = {key: value.clone() for key, value in memory.items()} if memory else self._empty_plan(len(age))
         plan["history"] = history
-        asked = (age % self.algo_config.execute == 0).nonzero().squeeze(-1)
-        if len(asked):
-            values, logits = net(history[asked])
-            values = values * net.target_std + net.target_mean
-            count = 6 * len(self.space.poses)
-            relative = values[..., :count].unflatten(-1, (len(self.space.poses), 6)) if count else values[..., None, :0]
-            if count:
-                start = torch.stack([eefs[part.eef][asked] for part in self.space.poses], 1)[:, None]
-                plan["poses"][asked] = make_pose(
-                    position(start) + relative[..., :3], exp_rotation(relative[..., 3:]) @ rotation(start)
-                )
-            plan["continuous"][asked] = values[..., count:]
-            plan["switches"][asked] = logits > 0
+        due = age % self.algo_config.execute == 0
+        tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        if tracing or torch.compiler.is_exporting():  # a graph can't choose rows: it asks for all
+            for key, value in self._ask(history, eefs).items():
+                plan[key] = torch.where(due.view(-1, *[1] * (value.dim() - 1)), value, plan[key])
+        elif bool(due.any()):
+            for key, value in self._ask(history[due], {eef: pose[due] for eef, pose in eefs.items()}).items():
+                plan[key][due] = value
         rows, k = torch.arange(len(age), device=age.device), age % self.algo_config.execute
         actions = self.space.action(
-            plan["poses"][rows, k], eefs, plan["continuous"][rows, k], plan["switches"][rows, k]
+            plan["poses"][rows, k], eefs, plan["continuous"][rows, k], plan["switches"][rows, k] > 0
         )
         return actions, plan
+
+    def _ask(self, history: Tensor, eefs: Mapping[str, Tensor]) -> Memory:
+        """New chunks: absolute target poses, continuous values and gripper logits, for each row."""
+        net, hands = self.network, len(self.space.poses)
+        values, logits = net(history)
+        values = values * net.target_std + net.target_mean
+        poses = history.new_zeros(len(history), net.chunk, 0, 4, 4)
+        if hands:
+            relative = values[..., : 6 * hands].unflatten(-1, (hands, 6))
+            start = torch.stack([eefs[part.eef] for part in self.space.poses], 1)[:, None]
+            poses = make_pose(position(start) + relative[..., :3], exp_rotation(relative[..., 3:]) @ rotation(start))
+        return {"poses": poses, "continuous": values[..., 6 * hands :], "switches": logits}
 
     def _empty_plan(self, count: int) -> Memory:
         chunk, device = self.algo_config.chunk, self.device
         return {
             "poses": torch.zeros(count, chunk, len(self.space.poses), 4, 4, device=device),
             "continuous": torch.zeros(count, chunk, len(self.space.continuous), device=device),
-            "switches": torch.zeros(count, chunk, len(self.space.binary), dtype=torch.bool, device=device),
+            "switches": torch.zeros(count, chunk, len(self.space.binary), device=device),
         }
 
     def reset(self) -> None:

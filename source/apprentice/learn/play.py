@@ -15,7 +15,7 @@ from torch import Tensor
 Memory = dict[str, Tensor]
 """One row for each environment."""
 Noise = Callable[[], Tensor]
-"""Draws each environment's own uniform noise. Shape (N, 1 + A)."""
+"""Draws each environment's own noise: a uniform number in [0, 1), then A normal ones. Shape (N, 1 + A)."""
 Step = Callable[[Mapping[str, Tensor], Memory, Tensor, Noise], tuple[Tensor, Memory]]
 """(observations, memory or {}, steps since reset of shape (N,), noise) to (actions, memory)."""
 
@@ -120,12 +120,12 @@ def _draw(distribution: Any, noise: Tensor) -> Tensor:
 
     Args:
         distribution: A mixture of normal distributions, or one, of shape (N, A).
-        noise: Uniform in [0, 1): the first column chooses the component. Shape (N, 1 + A).
+        noise: Uniform in [0, 1), which chooses the component, then standard normal. Shape (N, 1 + A).
 
     Returns:
         Shape (N, A).
     """
-    normal = torch.special.ndtri(noise[:, 1:].clamp(1e-6, 1 - 1e-6))
+    normal = noise[:, 1:]
     if not hasattr(distribution, "mixture_distribution"):
         base = distribution.base_dist
         return base.loc + base.scale * normal

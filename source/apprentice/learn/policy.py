@@ -14,7 +14,7 @@ from torch import Tensor
 
 from apprentice.errors import UserError
 from apprentice.learn.checkpoint import POLICY
-from apprentice.learn.play import Memory, Step, step_function
+from apprentice.learn.play import Memory, Noise, Step, step_function
 from apprentice.learn.recipes import quiet, require_robomimic
 
 
@@ -43,6 +43,8 @@ class BatchedPolicy:
         self.action_dim = action_dim
         self._modality = {key: name for name, keys in modalities.items() for key in keys}
         self._device: torch.device = algo.device
+        self.nets: torch.nn.ModuleDict = algo.nets
+        self._shapes: Mapping[str, Sequence[int]] = algo.obs_key_shapes
         self._step: Step = step_function(algo)
         self._statistics = {
             key: tuple(
@@ -59,6 +61,15 @@ class BatchedPolicy:
     def obs_keys(self) -> tuple[str, ...]:
         """Observations that `act` needs, by their key below `obs/` of a demo file."""
         return tuple(self._modality)
+
+    @property
+    def obs_shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and type of each of them as an environment gives it: images are (H, W, C) bytes."""
+        shapes: dict[str, tuple[tuple[int, ...], str]] = {}
+        for key, modality in self._modality.items():
+            shape = tuple(int(size) for size in self._shapes[key])
+            shapes[key] = ((*shape[1:], shape[0]), "uint8") if modality == "rgb" else (shape, "float32")
+        return shapes
 
     @property
     def num_envs(self) -> int:
@@ -101,8 +112,7 @@ class BatchedPolicy:
         home = next(iter(obs.values())).device if obs else self._device
         with torch.inference_mode():
             memory = {key: value[rows] for key, value in self._memory.items()}
-            prepared = self._prepared(obs, len(rows))
-            actions, memory = self._step(prepared, memory, self._age[rows], lambda: self._draw(rows))
+            actions, memory = self.step(obs, memory, self._age[rows], lambda: self._draw(rows))
             if not self._memory:
                 self._memory = {key: value.new_zeros(self.num_envs, *value.shape[1:]) for key, value in memory.items()}
             for key, value in memory.items():
@@ -110,6 +120,23 @@ class BatchedPolicy:
             self._age[rows] += 1
         # a tensor from inference mode could not be changed in place by the caller
         return actions.to(home).clone()
+
+    def step(self, obs: Mapping[str, Tensor], memory: Memory, age: Tensor, noise: Noise) -> tuple[Tensor, Memory]:
+        """What `act` does, as a function of everything that it depends on: for export.
+
+        Args:
+            obs: Observations by key. Shape (N, ...).
+            memory: What this returned a step ago, {} if nothing yet. Shape (N, ...).
+            age: Steps since each environment was reset. Shape (N,).
+            noise: Draws the noise of policies that draw their actions. Shape (N, 1 + A).
+
+        Returns:
+            Raw actions of shape (N, A), and the memory for the next step.
+
+        Raises:
+            UserError: If an observation is missing or has another shape than in training.
+        """
+        return self._step(self._prepared(obs, len(age)), memory, age, noise)
 
     def _rows(self, env_ids: Sequence[int] | Tensor | None) -> Tensor:
         if env_ids is None:
@@ -145,8 +172,11 @@ class BatchedPolicy:
         return prepared
 
     def _draw(self, rows: Tensor) -> Tensor:
-        noise = [torch.rand(1 + self.action_dim, generator=self._noise[row]) for row in rows.tolist()]
-        return torch.stack(noise).to(self._device)
+        drawn = [(torch.rand(1, generator=g), torch.randn(self.action_dim, generator=g)) for g in self._of(rows)]
+        return torch.stack([torch.cat(parts) for parts in drawn]).to(self._device)
+
+    def _of(self, rows: Tensor) -> list[torch.Generator]:
+        return [self._noise[row] for row in rows.tolist()]
 
 
 def load_policy(path: Path | str, device: str = "cpu") -> BatchedPolicy:

@@ -24,6 +24,7 @@ def describe(
         "checkpoint_rule": CHECKPOINT_RULE,
         "algo": cfg.config.stem if cfg.config else cfg.algo,
         "task": source.meta.get("task") or source.env_args.get("env_name"),
+        "control_hz": source.meta.get("control_hz"),
         "steps": steps,
         "train": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(cfg).items()},
         "data": {

@@ -145,7 +145,9 @@ def train(
             shapes=shapes,
             obs_statistics=statistics,
             env_args=source.env_args,
-            about={key: about[key] for key in ("version", "checkpoint_rule", "algo", "task", "steps", "data")},
+            about={
+                key: about[key] for key in ("version", "checkpoint_rule", "algo", "task", "control_hz", "steps", "data")
+            },
         )
         return result_of(output, about, log.last)
 
