@@ -246,7 +246,7 @@ def test_an_attempt_goes_further_back_each_time_its_tries_are_used_up():
     plan = SimpleNamespace(demo=0)
     for index in range(4):
         key = ("hand", index)
-        attempt.marks[key] = Mark(f"snapshot {index}", 10 * index, {"hand": ArmState(index, None, 0)})
+        attempt.marks[key] = Mark(f"snapshot {index}", 0, 10 * index, {"hand": ArmState(index, None, 0)})
         attempt.played[key], attempt.failed[key] = plan, []
     last, snapshots = ("hand", 3), []
     for _ in range(7):

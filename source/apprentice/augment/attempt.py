@@ -29,7 +29,9 @@ class Mark:
     """The moment at which an end effector began a subtask."""
 
     snapshot: Any
-    """State of the environment. One row."""
+    """State of some environments at that time."""
+    place: int
+    """The environment's place among them."""
     step: int
     """Recorded control steps up to then."""
     arms: Mapping[str, ArmState]

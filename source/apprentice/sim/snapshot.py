@@ -45,6 +45,9 @@ class Snapshooter:
         self._physics = list(_physics_buffers(env))
         self._writes_scene = not self._physics
         self._places = list(_Walk(env).places())
+        self._views: dict[int, tuple[wp.array, torch.Tensor]] = {}
+        """Warp arrays last seen at each place, and torch's view of them: making one takes longer than copying through
+        it."""
 
     def take(self, env_ids: torch.Tensor) -> Snapshot:
         """Copy the state of `env_ids`. Shape (K,).
@@ -98,12 +101,18 @@ class Snapshooter:
 
     def _buffers(self) -> Iterator[torch.Tensor]:
         yield from self._physics
-        for owner, key in self._places:
+        for place, (owner, key) in enumerate(self._places):
             # looked up each time: some terms replace their tensors when they step
             value = owner[key] if isinstance(owner, (dict, list)) else getattr(owner, key)
-            yield wp.to_torch(value) if isinstance(value, wp.array) else value
+            yield self._view(place, value) if isinstance(value, wp.array) else value
         for group in self._env.obs_buf.values():
             yield from group.values() if isinstance(group, dict) else [group]
+
+    def _view(self, place: int, array: wp.array) -> torch.Tensor:
+        seen = self._views.get(place)
+        if seen is None or seen[0] is not array:
+            seen = self._views[place] = array, wp.to_torch(array)
+        return seen[1]
 
 
 def _copy(tensors: Any) -> Any:

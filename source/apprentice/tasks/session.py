@@ -220,7 +220,11 @@ def _seed_everything(seed: int) -> None:
     # event terms draw from any of these
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.manual_seed(seed)
+    else:
+        # the same for the processor; the other way notes for later, with a stack trace, what to tell a GPU
+        torch.default_generator.manual_seed(seed)
 
 
 @contextlib.contextmanager
