@@ -1,7 +1,7 @@
 """What an evaluation promises, on a point that reaches for targets: a whole simulation in a few lines of torch."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +18,8 @@ from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.compare import compare
 from apprentice.evaluate.journal import Journal
 from apprentice.evaluate.rollouts import evaluate, identify
+from apprentice.evaluate.sequential import clear_after
+from apprentice.evaluate.statistics import success_interval
 from apprentice.evaluate.trajectories import read_trajectory, saved_trajectories
 from apprentice.evaluate.videos import render_videos, write_video
 
@@ -117,6 +119,22 @@ def facts(directory: Path) -> list[dict]:
         {key: value for key, value in row.items() if key not in ("wall_seconds", "run", "run_seconds")}
         for row in results.read_rollouts(directory)
     ]
+
+
+@pytest.mark.parametrize("num_envs", [1, 7, 40])
+def test_stopping_when_the_answer_is_clear_does_not_depend_on_who_ends_first(num_envs, tmp_path, checkpoint):
+    cfg = replace(CFG, rollouts=200, clear_of=0.4)
+    evaluation, _ = play(tmp_path / "out", checkpoint, num_envs=num_envs, cfg=cfg)
+    in_order = [seed % 5 != 0 and seed % 7 != 0 for seed in range(100, 300)]
+    assert evaluation.clear == "above"
+    assert evaluation.rollouts == clear_after(in_order, 0.4) < 200
+    assert evaluation.successes == sum(in_order[: evaluation.rollouts])
+    assert len(results.read_rollouts(tmp_path / "out")) == evaluation.rollouts
+    low, high = success_interval(evaluation.successes, evaluation.rollouts)
+    assert evaluation.interval_95[1] - evaluation.interval_95[0] > high - low
+    again, world = play(tmp_path / "out", checkpoint, num_envs=num_envs, cfg=cfg)
+    assert again == evaluation
+    assert world.steps_taken == 0
 
 
 def test_each_rollout_ends_as_its_initial_state_decides(tmp_path, checkpoint):

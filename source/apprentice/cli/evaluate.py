@@ -36,6 +36,13 @@ def main(
         f"[{100 * low:.1f}, {100 * high:.1f}] on {result.task}, "
         f"{result.backend}, {result.env_steps_per_s:.0f} env-steps/s."
     )
+    if result.clear_of is not None:
+        answer = (
+            f"{result.clear} {100 * result.clear_of:g} %"
+            if result.clear
+            else f"not clear of {100 * result.clear_of:g} %"
+        )
+        say(f"The success rate is {answer} after {result.rollouts} of at most {result.asked} rollouts.")
     for part in result.per_subtask:
         if part["failures"]:
             say(f"  {part['failures']} of {part['entered']} failed at {part['subtask']}")

@@ -31,13 +31,15 @@ class Identity:
     checkpoint_sha256: str
     """Of the file that holds the policy."""
     rollouts: int
-    """How many are to be played."""
+    """How many are to be played, at most."""
     seed: int
     """Rollout i starts from the initial state of seed + i."""
     held_steps: int
     """Control steps in a row for which success must hold."""
     horizon: int
     """Control steps after which a rollout has failed."""
+    clear_of: float | None
+    """Success rate at which to stop once it is clear on which side of it the policy is; None to play all."""
 
 
 @dataclass(kw_only=True, frozen=True)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from apprentice.errors import UserError
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Rollout, require_same
+from apprentice.evaluate.sequential import anytime_interval, clear_after
 from apprentice.evaluate.statistics import success_interval
 
 POSE_COLUMNS = ("x_m", "y_m", "z_m", "qx", "qy", "qz", "qw")
@@ -31,6 +32,13 @@ class Evaluation:
     backend: str
     checkpoint_sha256: str
     rollouts: int
+    """Played, and counted."""
+    asked: int
+    """How many were to be played at most; fewer were if the answer was clear before."""
+    clear_of: float | None
+    """Success rate at which to stop once it was clear on which side of it the policy is."""
+    clear: str | None
+    """"above" or "below" `clear_of`, if that became clear."""
     seed: int
     """Rollout i started from the initial state of seed + i."""
     held_steps: int
@@ -41,7 +49,7 @@ class Evaluation:
     """Held successes."""
     success_rate: float
     interval_95: list[float]
-    """Wilson interval of the success rate, as fractions."""
+    """As fractions: Wilson's; where looking decided when to stop, one that holds however often one looks."""
     successes_any_step: int
     """Rollouts in which the success term was true at some step, held or not."""
     per_subtask: list[dict[str, Any]]
@@ -66,7 +74,14 @@ def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequenc
         rollouts: All of it, in any order.
         subtasks: Names that `Rollout.failed_subtask` may take, in the task's order, without "final" and "diverged".
     """
+    rollouts = sorted(rollouts, key=lambda rollout: rollout.index)
+    stopped = None
+    if identity.clear_of is not None:
+        stopped = clear_after([rollout.success for rollout in rollouts], identity.clear_of)
+        rollouts = rollouts[:stopped]
     successes = sum(rollout.success for rollout in rollouts)
+    interval = success_interval if identity.clear_of is None else anytime_interval
+    ends = interval(successes, len(rollouts))
     steps = np.array([rollout.steps for rollout in rollouts])
     held = [rollout.steps for rollout in rollouts if rollout.success]
     # each run of an interrupted evaluation counts up to the end of its last rollout
@@ -75,10 +90,12 @@ def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequenc
         seconds[rollout.run] = max(seconds[rollout.run], rollout.run_seconds)
     wall_seconds = sum(seconds.values())
     return Evaluation(
-        **asdict(identity),
+        **asdict(identity) | {"rollouts": len(rollouts)},
+        asked=identity.rollouts,
+        clear=None if stopped is None else "above" if ends[0] > (identity.clear_of or 0.0) else "below",
         successes=successes,
         success_rate=successes / len(rollouts),
-        interval_95=list(success_interval(successes, len(rollouts))),
+        interval_95=list(ends),
         successes_any_step=sum(rollout.success_any_step for rollout in rollouts),
         per_subtask=_failures(rollouts, subtasks),
         mean_steps=float(steps.mean()),
@@ -91,7 +108,8 @@ def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequenc
 
 def write(directory: Path, evaluation: Evaluation, rollouts: Sequence[Rollout]) -> None:
     """Write `rollouts.parquet`, then `evaluation.json`, whose presence says that the evaluation is finished."""
-    rows = [_row(rollout) for rollout in sorted(rollouts, key=lambda rollout: rollout.index)]
+    counted = sorted(rollouts, key=lambda rollout: rollout.index)[: evaluation.rollouts]
+    rows = [_row(rollout) for rollout in counted]
     partial = directory / "rollouts.parquet.partial"
     pq.write_table(pa.Table.from_pylist(rows), partial)
     os.replace(partial, directory / "rollouts.parquet")
@@ -127,7 +145,7 @@ def read_finished(directory: Path, identity: Identity) -> Evaluation | None:
     if not (directory / "evaluation.json").exists():
         return None
     evaluation = read(directory)
-    require_same(asdict(evaluation), identity, directory)
+    require_same(asdict(evaluation) | {"rollouts": evaluation.asked}, identity, directory)
     return evaluation
 
 

@@ -7,6 +7,7 @@ environment whose rollout ends begins the next one at once; the others do not no
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.contracts import Observations, Policy, Simulation, TaskInfo
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Journal, Rollout
 from apprentice.evaluate.results import Evaluation
+from apprentice.evaluate.sequential import clear_after
 from apprentice.evaluate.trajectories import TrajectoryRecorder
 from apprentice.progress import Progress, silent
 
@@ -53,6 +55,7 @@ def identify(cfg: EvaluateCfg, *, checkpoint: Path, task: str, variant: str | No
         seed=cfg.seed,
         held_steps=cfg.held_steps,
         horizon=cfg.horizon,
+        clear_of=cfg.clear_of,
     )
 
 
@@ -86,18 +89,30 @@ def evaluate(
         return finished
     with Journal(output, identity) as journal:
         played = {rollout.index for rollout in journal.rollouts}
-        pending = [index for index in range(cfg.rollouts) if index not in played]
+        known = _clear(journal.rollouts, cfg)
+        pending = [] if known else [index for index in range(cfg.rollouts) if index not in played]
         recorder = TrajectoryRecorder(
             output / "trajectories", num_envs=session.num_envs, horizon=cfg.horizon, keep=cfg.videos
         )
         for rollout in _play(policy, session, cfg, pending, recorder, journal.run):
             journal.append(rollout)
+            if _clear(journal.rollouts, cfg):
+                break
             successes = sum(rollout.success for rollout in journal.rollouts)
             rate = 100 * successes / len(journal.rollouts)
             progress.update(len(journal.rollouts), cfg.rollouts, f"{successes} succeeded ({rate:.0f} %)")
         evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info))
         results.write(output, evaluation, journal.rollouts)
     return evaluation
+
+
+def _clear(rollouts: Sequence[Rollout], cfg: EvaluateCfg) -> bool:
+    """Whether enough is known. Only rollouts before which none is missing count: short ones, successes, end first."""
+    if cfg.clear_of is None:
+        return False
+    known = {rollout.index: rollout.success for rollout in rollouts}
+    in_order = list(itertools.takewhile(lambda index: index in known, itertools.count()))
+    return clear_after([known[index] for index in in_order], cfg.clear_of) is not None
 
 
 def subtask_names(task_info: TaskInfo) -> list[str]:
