@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequenc
         seconds[rollout.run] = max(seconds[rollout.run], rollout.run_seconds)
     wall_seconds = sum(seconds.values())
     return Evaluation(
-        **asdict(identity) | {"rollouts": len(rollouts)},
+        **asdict(replace(identity, rollouts=len(rollouts))),
         asked=identity.rollouts,
         clear=None if stopped is None else "above" if ends[0] > (identity.clear_of or 0.0) else "below",
         successes=successes,

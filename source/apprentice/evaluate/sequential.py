@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from scipy.optimize import brentq
 from scipy.special import betaln, xlog1py, xlogy
@@ -39,9 +40,13 @@ def anytime_interval(successes: int, trials: int, *, confidence: float = 0.95) -
     def excess(rate: float) -> float:
         return mixture - float(xlogy(successes, rate) + xlog1py(failures, -rate)) - bound
 
-    best = successes / trials if trials else 0.5
-    low = 0.0 if successes == 0 else float(brentq(excess, 1e-12, best)) if excess(1e-12) > 0 else 0.0
-    high = 1.0 if failures == 0 else float(brentq(excess, best, 1 - 1e-12)) if excess(1 - 1e-12) > 0 else 1.0
+    def crossing(left: float, right: float) -> float:
+        root: Any = brentq(excess, left, right)
+        return float(root)
+
+    best, least = successes / trials if trials else 0.5, 1e-12
+    low = crossing(least, best) if successes and excess(least) > 0 else 0.0
+    high = crossing(best, 1 - least) if failures and excess(1 - least) > 0 else 1.0
     return low, high
 
 
