@@ -6,7 +6,7 @@ import pytest
 import torch
 from isaaclab.utils.datasets import EpisodeData, HDF5DatasetFileHandler
 
-from apprentice.demos import Demo, DemoFile, DemoWriter, check_file, convert_legacy
+from apprentice.demos import EXECUTED, Demo, DemoFile, DemoWriter, check_file, convert_legacy
 from apprentice.errors import UserError
 
 TASK = "Isaac-Stack-Cube-Franka-IK-Rel-Mimic-v0"
@@ -49,6 +49,8 @@ def handler():
 
 def test_isaac_labs_handler_loads_every_demo_that_we_wrote(tmp_path, handler):
     path, demos = tmp_path / "ours.hdf5", [make_demo(index) for index in range(12)]
+    for demo in demos:
+        demo.data[EXECUTED] = demo.actions + np.float32(0.01)
     with DemoWriter(path, task=TASK) as writer:
         for demo in demos:
             writer.append(demo)
@@ -64,6 +66,8 @@ def test_isaac_labs_handler_loads_every_demo_that_we_wrote(tmp_path, handler):
         loaded = dict(flat(episode.data))
         for key, value in (demo.data | {"actions": demo.actions}).items():
             np.testing.assert_array_equal(loaded[key].numpy(), value)
+        # what Isaac Lab trains on and replays are the labels
+        np.testing.assert_array_equal(episode.get_next_action().numpy(), demo.actions[0])
         state = episode.get_state(3)
         assert state is not None
         np.testing.assert_array_equal(

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from apprentice.demos import Demo, DemoFile, DemoWriter
+from apprentice.demos import EXECUTED, Demo, DemoFile, DemoWriter
 
 OBS = ["eef_pos", "gripper_pos"]
 
@@ -20,6 +20,7 @@ def path(tmp_path):
             rng = np.random.default_rng(index)
             data = {"obs/eef_pos": rng.normal(size=(20, 3)), "obs/gripper_pos": rng.normal(size=(20, 2))}
             actions = np.tanh(data["obs/eef_pos"] @ np.ones((3, 7)))
+            data[EXECUTED] = actions + 0.01
             writer.append(Demo(actions=actions, data=data, success=True, attrs={"seed": index}))
     return path
 

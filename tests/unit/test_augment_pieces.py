@@ -172,7 +172,7 @@ def test_noise_has_the_size_it_was_asked_for_and_none_where_there_should_be_none
     targets = torch.eye(4, dtype=torch.float64).repeat(4000, 1, 1)
     levels = torch.full((4000,), 0.02, dtype=torch.float64)
     levels[:5] = 0.0
-    moved = noise.perturb(targets, levels, np.random.default_rng(0))
+    moved = noise.perturb(targets, levels, torch.zeros(len(targets), 6, dtype=torch.float64), np.random.default_rng(0))
     assert (moved[:5] == targets[:5]).all()
     assert float(position(moved[5:]).std()) == pytest.approx(0.02, rel=0.05)
     angles = rotation_angle(rotation(moved[5:]))

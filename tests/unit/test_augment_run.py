@@ -128,7 +128,7 @@ def test_stitched_demos_replay_exactly(source, tmp_path):
             world.state()["rigid_object/button/root_pose"].numpy(),
             demo.data["initial_state/rigid_object/button/root_pose"],
         )
-        for step, action in enumerate(demo.actions):
+        for step, action in enumerate(demo.executed):
             np.testing.assert_array_equal(world.hand[0].numpy(), demo.data["obs/hand"][step])
             world.step(torch.as_tensor(action)[None])
             for key, value in world.state().items():

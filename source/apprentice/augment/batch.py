@@ -23,6 +23,7 @@ class PlanBatch:
             signals: Names of the subtask signals, in the order in which `watch` gets them.
         """
         self._targets = torch.eye(4).repeat(num_envs, max_steps, 1, 1)
+        self._labels = self._targets.clone()
         self._gripper = torch.zeros(num_envs, max_steps, gripper_width)
         self._length = torch.ones(num_envs, dtype=torch.long)
         self._env_ids = torch.arange(num_envs)
@@ -47,6 +48,7 @@ class PlanBatch:
         assert arm.plan is not None
         length = len(arm.plan.targets)
         self._targets[env_id, :length] = arm.plan.targets
+        self._labels[env_id, :length] = arm.plan.labels
         self._gripper[env_id, :length] = arm.plan.gripper
         self._length[env_id] = length
         self.cursor[env_id] = arm.cursor
@@ -61,8 +63,15 @@ class PlanBatch:
 
     def current(self) -> tuple[Tensor, Tensor]:
         """Targets and gripper commands of this step. Shapes (N, 4, 4), (N, G)."""
-        at = torch.minimum(self.cursor, self._length - 1)
-        return self._targets[self._env_ids, at], self._gripper[self._env_ids, at]
+        return self._targets[self._env_ids, self._at], self._gripper[self._env_ids, self._at]
+
+    def labels(self) -> Tensor:
+        """The targets of this step without noise. Shape (N, 4, 4)."""
+        return self._labels[self._env_ids, self._at]
+
+    @property
+    def _at(self) -> Tensor:
+        return torch.minimum(self.cursor, self._length - 1)
 
     def watch(self, signals: Tensor) -> None:
         """Note the subtask signals after a step. Shape (N, number of signals)."""

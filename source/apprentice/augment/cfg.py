@@ -25,6 +25,11 @@ class NoiseCfg:
 
     kind: Literal["shaped", "task"] = "shaped"
     """Less noise near contact and on retries, or the task's `action_noise` throughout, as Isaac Lab does."""
+    labels: Literal["clean", "executed"] = "clean"
+    """What demos hold to learn from: the action without the noise, from the state that the noise led to (DART, Laskey
+    et al. 2017), what was executed then beside it; or what was executed, as Isaac Lab does."""
+    away: float | None = None
+    """Standard deviation in a segment, away from contact. None takes the task's `action_noise`."""
     near_contact: float = 0.008
     """Standard deviation around each change of the gripper command."""
     steps_before: int = 14
@@ -35,6 +40,29 @@ class NoiseCfg:
     """Standard deviation on the way to a segment."""
     per_retry: float = 0.6
     """Factor for each try that failed."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class RecoveryCfg:
+    """Pushes off the way, to be come back from. They need clean labels."""
+
+    at_start: float = 0.0
+    """Share of segments that begin pushed. 0 to 1."""
+    in_transit: float = 0.0
+    """Share of ways to a segment that are pushed. 0 to 1."""
+    offset_m: float = 0.04
+    """Largest displacement of the target (m)."""
+    turn_rad: float = 0.25
+    """Largest rotation of the target (rad)."""
+    steps: int = 10
+    """Control steps of a push: it swells and fades."""
+
+    def __post_init__(self) -> None:
+        for name in ("at_start", "in_transit"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"Expected {name} from 0 to 1, found {getattr(self, name)}.")
+        if self.steps < 1:
+            raise UserError(f"Expected pushes of at least 1 step, found {self.steps}.")
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -75,6 +103,8 @@ class AugmentCfg:
     """The way from one segment to the next."""
     noise: NoiseCfg = field(default_factory=NoiseCfg)
     """Noise on targets."""
+    recovery: RecoveryCfg = field(default_factory=RecoveryCfg)
+    """Pushes off the way."""
     retry: RetryCfg | None = field(default_factory=RetryCfg)
     """Try a failed subtask again from its snapshot. None gives the attempt up at once."""
     held_steps: int = 10
@@ -96,6 +126,8 @@ class AugmentCfg:
         }.items():
             if getattr(self, name) < least:
                 raise UserError(f"Expected {name} to be at least {least}, found {getattr(self, name)}.")
+        if self.noise.labels != "clean" and (self.recovery.at_start or self.recovery.in_transit):
+            raise UserError("Expected clean labels with pushes, which are not to be imitated, found executed ones.")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -115,7 +147,7 @@ def stock_cfg(**changes: Any) -> AugmentCfg:
                 "use_symmetry": False,
                 "keep_grasp": False,
                 "bridge": BridgeCfg(kind="fixed"),
-                "noise": NoiseCfg(kind="task"),
+                "noise": NoiseCfg(kind="task", labels="executed"),
                 "retry": None,
             }
             | changes

@@ -22,6 +22,22 @@ def gripper_changes(gripper: Tensor) -> list[int]:
     return [int(step) + 1 for step in jumps.nonzero()]
 
 
+def near_contact(gripper: Tensor, cfg: NoiseCfg) -> Tensor:
+    """Steps around each change of the gripper command.
+
+    Args:
+        gripper: Gripper commands of a segment. Shape (T, G).
+        cfg: How many steps before and after.
+
+    Returns:
+        Shape (T,), bool.
+    """
+    near = torch.zeros(len(gripper), dtype=torch.bool)
+    for step in gripper_changes(gripper):
+        near[max(0, step - cfg.steps_before) : step + cfg.steps_after] = True
+    return near
+
+
 def shaped(gripper: Tensor, level: float, tries: int, cfg: NoiseCfg) -> Tensor:
     """Standard deviation for each step of a segment: quiet around contact, quieter with every failed try.
 
@@ -35,20 +51,19 @@ def shaped(gripper: Tensor, level: float, tries: int, cfg: NoiseCfg) -> Tensor:
         Shape (T,).
     """
     levels = torch.full((len(gripper),), level, dtype=torch.float64)
-    for step in gripper_changes(gripper):
-        near = levels[max(0, step - cfg.steps_before) : step + cfg.steps_after]
-        near.clamp_(max=cfg.near_contact)
+    levels[near_contact(gripper, cfg)] = min(level, cfg.near_contact)
     return levels * cfg.per_retry**tries
 
 
-def perturb(targets: Tensor, levels: Tensor, rng: np.random.Generator) -> Tensor:
+def perturb(targets: Tensor, levels: Tensor, offsets: Tensor, rng: np.random.Generator) -> Tensor:
     """Move and turn targets at random: in the environment's axes, as noise on a relative pose action does.
 
     Args:
         targets: Shape (T, 4, 4).
         levels: Standard deviation in metres and radians. Shape (T,).
+        offsets: What is added to the noise: translation (m) and rotation vector (rad). Shape (T, 6).
         rng: Where the noise is drawn.
     """
     drawn: NDArray[np.float64] = rng.standard_normal((len(targets), 6))
-    noise = torch.from_numpy(drawn) * levels[:, None]
+    noise = torch.from_numpy(drawn) * levels[:, None] + offsets
     return make_pose(position(targets) + noise[:, :3], exp_rotation(noise[:, 3:]) @ rotation(targets))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import bridge, noise
 from .cfg import AugmentCfg
+from .recovery import pushes
 from .segment import Boundaries, draw_boundaries, nominal_boundaries
 from .select import by_strategy, nearest
 from .source import SourceDemo
@@ -24,6 +25,8 @@ class Plan:
 
     targets: Tensor
     """Poses in the environment frame, noise included. Shape (L, 4, 4), float32."""
+    labels: Tensor
+    """The same without noise and pushes: what is recorded to learn from, where labels are clean. Shape (L, 4, 4)."""
     gripper: Tensor
     """Gripper commands. Shape (L, G), float32."""
     demo: int
@@ -150,9 +153,18 @@ class Planner:
             path, quiet = torch.cat((path, path[-1:])), torch.cat((quiet, torch.zeros(1, dtype=quiet.dtype)))
             gripper = torch.cat((gripper, gripper[-1:]))
         signal = subtask.subtask_term_signal
+        gripper = torch.cat((gripper[:1].expand(len(way), -1), gripper))
+        offsets = pushes(
+            ~noise.near_contact(gripper, self._cfg.noise),
+            len(way),
+            self._cfg.noise.per_retry ** len(failed),
+            rng,
+            self._cfg.recovery,
+        )
         return Plan(
-            targets=noise.perturb(path, quiet, rng).to(torch.float32),
-            gripper=torch.cat((gripper[:1].expand(len(way), -1), gripper)),
+            targets=noise.perturb(path, quiet, offsets, rng).to(torch.float32),
+            labels=path.to(torch.float32),
+            gripper=gripper,
             demo=chosen,
             start=start,
             end=end,
@@ -186,6 +198,7 @@ class Planner:
             on_bridge = level if subtask.apply_noise_during_interpolation else 0.0
             on_segment = torch.full((len(gripper),), level, dtype=torch.float64)
         else:
+            level = level if self._cfg.noise.away is None else self._cfg.noise.away
             on_bridge = min(self._cfg.noise.on_bridge, level)
             on_segment = noise.shaped(gripper, level, tries, self._cfg.noise)
         return torch.cat((torch.full((bridge_steps,), on_bridge, dtype=torch.float64), on_segment))

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from apprentice.demos import Tree
+from apprentice.demos import EXECUTED, Tree
 from apprentice.tasks.eef_maps import action_to_target
 from apprentice.tasks.episode import INFO, EpisodeBuffer, rows_after_step
 
@@ -29,15 +29,18 @@ class Recording:
         """Start episodes afresh, from the present state."""
         self._episodes.begin(env_ids, self._session.state())
 
-    def before_step(self, actions: Tensor, obs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def before_step(self, labels: Tensor, executed: Tensor, obs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What to record of the moment before a step. Give it to `after_step`.
 
         Args:
-            actions: About to be taken. Shape (N, A).
+            labels: What is to be learnt. Shape (N, A).
+            executed: What is about to be done. The same object if nothing else is to be learnt. Shape (N, A).
             obs: Observations that they answer. Shapes (N, ...).
         """
-        rows = {"actions": actions} | {f"obs/{key}": value for key, value in obs.items()}
-        rows |= {f"{INFO}/target_eef_pose/{k}": v for k, v in action_to_target(self._session.env, actions).items()}
+        rows = {"actions": labels} | {f"obs/{key}": value for key, value in obs.items()}
+        if executed is not labels:
+            rows[EXECUTED] = executed
+        rows |= {f"{INFO}/target_eef_pose/{k}": v for k, v in action_to_target(self._session.env, labels).items()}
         rows |= {f"{INFO}/subtask_term_signals/{k}": v for k, v in self._session.subtask_signals().items()}
         # copied, because the environment may reuse its buffers when it steps
         return {key: value.clone() for key, value in rows.items()}

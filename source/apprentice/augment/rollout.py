@@ -38,7 +38,7 @@ class Finished:
 
     outcome: Outcome
     actions: np.ndarray
-    """As given to the environment. Shape (T, A), float32."""
+    """What is to be learnt, or what was given to the environment: as `NoiseCfg.labels`. Shape (T, A), float32."""
     data: Tree
     """Everything else, by path."""
 
@@ -131,15 +131,21 @@ class Rollout:
         state = self._state
         current = {eef: batch.current() for eef, batch in state.batches.items()}
         targets, grippers = ({eef: pair[part] for eef, pair in current.items()} for part in (0, 1))
-        actions = target_to_action(self._session.env, targets, grippers).to(torch.float32)
-        actions = torch.where(state.active[:, None], actions, self._session.neutral_actions())
-        before = self._recording.before_step(actions, state.obs)
+        actions = labels = self._actions(targets, grippers)
+        if self._cfg.noise.labels == "clean":
+            labels = self._actions({eef: batch.labels() for eef, batch in state.batches.items()}, grippers)
+        before = self._recording.before_step(labels, actions, state.obs)
         state.obs = self._session.step(actions, None if bool(state.active.all()) else state.active)
         self._recording.after_step(before, state.active)
         moved = state.active.long()
         state.simulated += moved
         for batch in state.batches.values():
             batch.cursor += moved
+
+    def _actions(self, targets: Mapping[str, Tensor], grippers: Mapping[str, Tensor]) -> Tensor:
+        """What leads end effectors to their targets from where they are, in active environments. Shape (N, A)."""
+        actions = target_to_action(self._session.env, targets, grippers).to(torch.float32)
+        return torch.where(self._state.active[:, None], actions, self._session.neutral_actions())
 
     def _act_on(self, verdicts: Verdicts) -> Iterator[Finished]:
         for env_id, cause in verdicts.finished.items():

@@ -9,10 +9,11 @@ from apprentice.demos.merge import merge
 from apprentice.demos.parts import recover
 from apprentice.demos.provenance import Certificate, demo_attrs, timestamp, versions
 from apprentice.demos.reader import DemoFile, require_readable
-from apprentice.demos.schema import Demo
+from apprentice.demos.schema import EXECUTED, Demo
 from apprentice.demos.writer import DemoWriter
 
 __all__ = [
+    "EXECUTED",
     "AddingCopy",
     "Certificate",
     "Demo",

@@ -20,7 +20,10 @@ FORMAT_VERSION = 1
 PREVIOUS = "obs/datagen_info_previous"
 """Where replaced annotations are kept."""
 
-_STEPWISE = ("obs", "next_obs", "states", "joint_targets", "processed_actions", "rewards", "dones")
+EXECUTED = "executed_actions"
+"""Where a demo holds what the environment was given, if `actions` are labels without the noise that was on it."""
+
+_STEPWISE = ("obs", "next_obs", "states", "joint_targets", "processed_actions", EXECUTED, "rewards", "dones")
 
 
 @dataclass(kw_only=True)
@@ -28,7 +31,7 @@ class Demo:
     """One recorded episode."""
 
     actions: NDArray[np.float32]
-    """Raw actions as given to the environment. Shape (T, A)."""
+    """What a policy is to learn to do. Shape (T, A)."""
     data: Tree
     """Everything else that was recorded, by path, such as "obs/eef_pos"; rows are steps."""
     success: bool
@@ -42,6 +45,11 @@ class Demo:
     def length(self) -> int:
         """Control steps, T."""
         return len(self.actions)
+
+    @property
+    def executed(self) -> NDArray[np.float32]:
+        """Raw actions as given to the environment: what a replay repeats. Shape (T, A)."""
+        return self.data.get(EXECUTED, self.actions)
 
 
 def demo_number(name: str) -> int | None:
@@ -72,7 +80,7 @@ def problems(tree: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
     """What is wrong with a demo's arrays, "actions" among them: pairs of a key and what was expected and found."""
     actions = tree.get("actions")
     if actions is None:
-        yield "actions", "expected the actions that were given to the environment, found no such dataset"
+        yield "actions", "expected the actions to imitate, found no such dataset"
         return
     if actions.ndim != 2:
         yield "actions", f"expected shape (steps, action width), found {actions.shape}"
@@ -80,8 +88,11 @@ def problems(tree: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
     if actions.shape[0] == 0 or actions.shape[1] == 0:
         yield "actions", f"expected at least one step and one column, found shape {actions.shape}"
         return
+    executed = tree.get(EXECUTED, actions)
+    if executed.shape != actions.shape:
+        yield EXECUTED, f"expected shape {actions.shape}, that of actions, found {executed.shape}"
     for key, value in tree.items():
-        rows = expected_rows(key, len(actions))
+        rows = None if key == EXECUTED else expected_rows(key, len(actions))
         if rows is not None and (value.ndim == 0 or len(value) != rows):
             found = len(value) if value.ndim else "a single value"
             why = "as an initial state has" if rows == 1 and key.startswith("initial_state") else "as in actions"

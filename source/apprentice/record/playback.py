@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from apprentice.demos import Demo, DemoFile, Tree
+from apprentice.demos import EXECUTED, Demo, DemoFile, Tree
 from apprentice.errors import UserError
 from apprentice.tasks.eef_maps import action_to_gripper, target_to_action
 from apprentice.tasks.episode import EpisodeBuffer
@@ -18,7 +18,7 @@ from apprentice.tasks.registry import resolve_task, task_info
 from apprentice.tasks.session import Session
 
 Rows = Callable[[Session, Tensor], Mapping[str, Tensor]]
-"""What to note at a step, given the actions of that step, shape (N, A). By path, shapes (N, ...)."""
+"""What to note at a step, given the recorded actions of that step, shape (N, A). By path, shapes (N, ...)."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -57,7 +57,7 @@ class Playback:
         self._slots: dict[int, _Slot] = {}
 
     def actions(self, demos: Iterator[Demo]) -> Iterator[Played]:
-        """Play the actions of demos from their initial states, open-loop."""
+        """Play what demos did from their initial states, open-loop: `Demo.executed`."""
         return self._run(demos, self._act)
 
     def states(self, demos: Iterator[Demo]) -> Iterator[Played]:
@@ -96,14 +96,14 @@ class Playback:
         if playing:
             # the state before an action is the one after the action before
             self._write(list(playing), [_rows(slot.demo.data, "states/", slot.step - 1) for slot in playing.values()])
-        self._note(self._before, self._actions())
+        self._note(self._before, self._actions(executed=False))
         self._count(self._session.success())
 
     def _act(self) -> None:
-        session, actions = self._session, self._actions()
+        session, actions = self._session, self._actions(executed=False)
         self._note(self._before, actions)
         playing = torch.tensor([i in self._slots for i in range(session.num_envs)])
-        session.step(actions, playing)
+        session.step(self._actions(executed=True), playing)
         self._note(self._after, actions)
         self._count(session.success())
 
@@ -119,13 +119,18 @@ class Playback:
             slot.step += 1
             slot.held = slot.held + 1 if success[env_id] else 0
 
-    def _actions(self) -> Tensor:
-        """The actions that are due, and where a demo is over, ones that hold still. Shape (N, A)."""
+    def _actions(self, *, executed: bool) -> Tensor:
+        """The actions that are due, and where a demo is over, ones that hold still. Shape (N, A).
+
+        Args:
+            executed: What was given to the environment, rather than what was recorded to learn from.
+        """
         actions = self._session.neutral_actions().clone()
         holding = False
         for env_id, slot in self._slots.items():
             holding |= slot.step >= slot.demo.length
-            actions[env_id] = torch.from_numpy(slot.demo.actions[min(slot.step, slot.demo.length - 1)])
+            rows = slot.demo.executed if executed else slot.demo.actions
+            actions[env_id] = torch.from_numpy(rows[min(slot.step, slot.demo.length - 1)])
         if not holding or not self._session.task_info.mimic:
             return actions
         eefs = self._session.eef_poses()
@@ -165,7 +170,8 @@ def task_for(file: DemoFile, task: str | None) -> str:
 def load(file: DemoFile, keys: Sequence[str], names: Sequence[str] | None = None) -> Iterator[Demo]:
     """Demos one after the other (all by default), with the arrays that are to be played."""
     for name in file.names if names is None else names:
-        yield file.read(name, keys)
+        executed = [EXECUTED] if EXECUTED in file.keys(name) else []
+        yield file.read(name, [*keys, *executed])
 
 
 def require_playable(file: DemoFile, session: Session, keys: Sequence[str]) -> None:
