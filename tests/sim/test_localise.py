@@ -130,10 +130,12 @@ def against_stock(env, info) -> dict:
     from isaaclab.managers import SceneEntityCfg
     from isaaclab_tasks.contrib.stack.mdp.observations import object_stacked
 
+    from apprentice.robots.franka import HAND
     from apprentice.tasks.eef_maps import target_to_action
-    from apprentice.tasks.stack.config.franka.env import StackMimicEnv
+    from apprentice.tasks.stack.env import StackMimicEnv
     from apprentice.tasks.stack.mdp import conditions, observations
 
+    env.hand = HAND  # as our environments state theirs
     stock_obs = env.step(torch.randn(env.num_envs, 7) * 0.05)[0]["policy"]
     ours = {
         "object": observations.object_state(env),

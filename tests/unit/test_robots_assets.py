@@ -8,7 +8,8 @@ import pytest
 from pxr import Usd, UsdPhysics, UsdShade
 
 from apprentice.errors import UserError
-from apprentice.robots.assets import PANDA, UrdfModel, cache_dir, usd_path
+from apprentice.robots.assets import PANDA, UR5E, UrdfModel, cache_dir, usd_path
+from apprentice.robots.ur5e_urdf import assembled
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,21 @@ def test_the_environment_decides_where_the_cache_is(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / "apprentice"
     monkeypatch.setenv("APPRENTICE_CACHE", str(tmp_path / "mine"))
     assert cache_dir() == tmp_path / "mine"
+
+
+def test_arm_and_gripper_of_one_package_become_one_robot():
+    stage = Usd.Stage.Open(str(usd_path(UR5E)))
+    joints = {prim.GetName(): prim for prim in stage.Traverse() if prim.IsA(UsdPhysics.Joint)}
+    (flange,) = UsdPhysics.Joint(joints["robotiq_mount"]).GetBody0Rel().GetTargets()
+    assert flange.name == "wrist_3_link"
+    followers = {name for name, prim in joints.items() if prim.GetRelationship("newton:mimicJoint").GetTargets()}
+    assert followers == {
+        *(f"{side}_inner_{part}_joint" for side in ("left", "right") for part in ("finger", "knuckle")),
+        "right_outer_knuckle_joint",
+    }
+    assert sum(prim.HasAPI(UsdPhysics.ArticulationRootAPI) for prim in stage.Traverse()) == 1
+
+
+def test_a_package_without_the_arm_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"ur5e\.urdf in airo-models.*force-reinstall"):
+        assembled(tmp_path)

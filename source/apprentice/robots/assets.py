@@ -13,11 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from apprentice.errors import UserError
+
+from . import ur5e_urdf
 
 POST_PROCESSING = 1
 """Version of what `convert` does to the model. Raise it with every change there, or users keep their old files."""
@@ -33,8 +36,8 @@ class UrdfModel:
     """Distribution that ships the model; also the ROS package name that its mesh paths use."""
     root: str
     """Folder of that ROS package inside the distribution."""
-    urdf: str
-    """The model, relative to `root`."""
+    urdf: str | Callable[[Path], str]
+    """The model, relative to `root`; or what puts its text together from the files there."""
 
 
 PANDA = UrdfModel(
@@ -44,6 +47,9 @@ PANDA = UrdfModel(
     urdf="robots/panda_description/urdf/panda.urdf",
 )
 """Franka Panda with its hand (Apache-2.0). Box fingertips, convex hulls elsewhere."""
+
+UR5E = UrdfModel(name="ur5e_robotiq_2f_85", package=ur5e_urdf.PACKAGE, root="airo_models", urdf=ur5e_urdf.assembled)
+"""UR5e with a Robotiq 2F-85 gripper (package MIT). Box fingertips, convex hulls elsewhere."""
 
 
 def cache_dir() -> Path:
@@ -69,8 +75,8 @@ def usd_path(model: UrdfModel) -> Path:
     """
     from filelock import FileLock
 
-    root, urdf = _locate(model)
-    folder = cache_dir() / "usd" / f"{model.name}-{_fingerprint(root, urdf, model.package)}"
+    root, text = _locate(model)
+    folder = cache_dir() / "usd" / f"{model.name}-{_fingerprint(root, text, model.package)}"
     usd = folder / f"{model.name}.usdc"
     if usd.exists():
         return usd
@@ -78,7 +84,7 @@ def usd_path(model: UrdfModel) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not usd.exists():
-                _convert(model, root, urdf, folder)
+                _convert(model, root, text, folder)
     except OSError as error:
         raise UserError(
             f"Expected to write the converted robot model to {folder.parent}, found: {error.strerror or error}. "
@@ -87,8 +93,8 @@ def usd_path(model: UrdfModel) -> Path:
     return usd
 
 
-def _locate(model: UrdfModel) -> tuple[Path, Path]:
-    """Folder of the ROS package, and the URDF in it."""
+def _locate(model: UrdfModel) -> tuple[Path, str]:
+    """Folder of the ROS package, and the text of the model."""
     try:
         root = Path(str(distribution(model.package).locate_file(model.root)))
     except PackageNotFoundError as error:
@@ -96,28 +102,29 @@ def _locate(model: UrdfModel) -> tuple[Path, Path]:
             f"Expected the package {model.package} (it ships the {model.name} model), found that it is not installed: "
             f"run `pip install {model.package}`."
         ) from error
+    if not isinstance(model.urdf, str):
+        return root, model.urdf(root)
     urdf = root / model.urdf
     if not urdf.is_file():
         raise UserError(
             f"Expected {model.urdf} in {model.package} {version(model.package)}, found no such file: "
             f"run `pip install --force-reinstall {model.package}`."
         )
-    return root, urdf
+    return root, urdf.read_text()
 
 
-def _fingerprint(root: Path, urdf: Path, package: str) -> str:
+def _fingerprint(root: Path, text: str, package: str) -> str:
     """Hash of all that the converted file depends on."""
-    text = urdf.read_bytes()
     digest = hashlib.blake2b(digest_size=8)
     digest.update(f"{version('urdf-usd-converter')} {version('usd-exchange')} {POST_PROCESSING}".encode())
-    digest.update(text)
-    for mesh in sorted(set(re.findall(rf"package://{re.escape(package)}/([^\"']+)", text.decode()))):
+    digest.update(text.encode())
+    for mesh in sorted(set(re.findall(rf"package://{re.escape(package)}/([^\"']+)", text))):
         digest.update(mesh.encode())
         digest.update((root / mesh).read_bytes())
     return digest.hexdigest()
 
 
-def _convert(model: UrdfModel, root: Path, urdf: Path, folder: Path) -> None:
+def _convert(model: UrdfModel, root: Path, text: str, folder: Path) -> None:
     """Convert into `folder`, which appears complete or not at all.
 
     In a process of its own: USD reads its schemas once, and misses those that the converter needs where somebody used
@@ -127,6 +134,8 @@ def _convert(model: UrdfModel, root: Path, urdf: Path, folder: Path) -> None:
     try:
         done = scratch / "done"
         done.mkdir()
+        urdf = scratch / f"{model.name}.urdf"
+        urdf.write_text(text)
         command = [sys.executable, "-m", "apprentice.robots.convert", str(urdf), model.package, str(root)]
         result = subprocess.run(
             [*command, str(done / f"{model.name}.usdc")], capture_output=True, text=True, check=False
@@ -135,7 +144,7 @@ def _convert(model: UrdfModel, root: Path, urdf: Path, folder: Path) -> None:
             found = (result.stderr or result.stdout or "no reason").strip().splitlines()[-1]
             raise UserError(
                 f"Expected to convert {urdf.name} of {model.package} to USD, found: {found}. "
-                f"Run `{' '.join(command)} OUTPUT.usdc` to see all of it."
+                f"Run `pip install --force-reinstall {model.package}`."
             )
         done.rename(folder)
     finally:

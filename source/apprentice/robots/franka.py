@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from isaaclab.actuators import ActuatorBaseCfg
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import clone
 from isaaclab_assets.robots.franka import FRANKA_PANDA_HIGH_PD_CFG, FRANKA_PANDA_LEGACY_HIGH_PD_CFG
-from isaaclab_newton.sim.schemas import MujocoRigidBodyCfg, NewtonArticulationCfg
-from isaaclab_physx.sim.schemas import PhysxArticulationCfg, PhysxRigidBodyCfg
 
-from .assets import PANDA, usd_path
+from .assets import PANDA
+from .hands import Hand
+from .spawn import spawn_locally
 
 ARMATURE = 0.1
 """Reflected rotor inertia of every joint (kg m^2, and kg at the fingers), as in MuJoCo Menagerie's Panda. The stock
 values stand in the cloud model; without one, stiff gains ring at 5 ms steps."""
+
+HAND = Hand(
+    link="panda_hand",
+    tcp_m=0.1034,
+    fingers=("panda_finger_joint1", "panda_finger_joint2"),
+    half_opening=lambda positions: positions,
+    open_m=0.04,
+)
 
 
 def franka_panda_cfg() -> ArticulationCfg:
@@ -33,21 +39,7 @@ def with_local_panda(stock: ArticulationCfg) -> ArticulationCfg:
         UserError: If the model cannot be converted, see `usd_path`.
     """
     robot = clone(stock)
-    spawn: Any = robot.spawn
-    spawn.usd_path = str(usd_path(PANDA))
-    spawn.variants = None
-    spawn.fix_root_link = True
-    # each backend reads its own fragment and ignores the other's
-    spawn.rigid_props = [
-        PhysxRigidBodyCfg(disable_gravity=True, max_depenetration_velocity=5.0),
-        MujocoRigidBodyCfg(gravcomp=1.0),
-    ]
-    spawn.articulation_props = [
-        PhysxArticulationCfg(
-            enabled_self_collisions=False, solver_position_iteration_count=8, solver_velocity_iteration_count=0
-        ),
-        NewtonArticulationCfg(self_collision_enabled=False),
-    ]
+    spawn_locally(robot.spawn, PANDA)
     robot.actuators = _local_actuators(robot.actuators)
     return robot
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apprentice.errors import UserError
-from apprentice.tasks.stack.config.franka import TASK_ID
+from apprentice.tasks.stack.config import franka, ur5e
 
 from .registry import TaskInfo, known_tasks, task_info
 
-OWN_TASKS = (TASK_ID,)
+OWN_TASKS = (franka.TASK_ID, ur5e.TASK_ID)
 """Our tasks. They come first where several fit a file equally: their success and signals are the stricter ones."""
 
 

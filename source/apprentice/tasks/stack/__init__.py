@@ -1,5 +1,5 @@
 """Cube stacking."""
 
-from .config import franka
+from .config import franka, ur5e
 
-__all__ = ["franka"]
+__all__ = ["franka", "ur5e"]

@@ -17,7 +17,7 @@ HELD_WITHIN_M = 0.03
 FINGERS_ON_CUBE_M = (0.012, 0.0225)
 """Finger positions between which the fingers rest on a 40.6 mm cube; closed on nothing they go to 0."""
 FINGERS_OPEN_M = 0.035
-"""A finger position from which the gripper counts as released; fully open is 0.04."""
+"""A finger position from which the gripper counts as released; fully open is 0.04 or more."""
 STACK_HEIGHT_M = (0.03, 0.06)
 """Height of the upper cube's centre above the lower's; touching cubes are 0.0406 apart."""
 STACK_OFFSET_M = 0.04

@@ -6,16 +6,16 @@ which the stock task uses, is stale until the next step.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
+from apprentice.robots.hands import Hand
+
 CUBES = ("cube_1", "cube_2", "cube_3")
 """Bottom, middle and top of the tower."""
-HAND = "panda_hand"
-HAND_TO_TCP_M = 0.1034
-"""Distance from the hand's frame to the point between the fingertips, along the hand's z axis."""
-FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 
 
 def cube_pose(env: ManagerBasedEnv, name: str) -> Tensor:
@@ -25,16 +25,22 @@ def cube_pose(env: ManagerBasedEnv, name: str) -> Tensor:
 
 def tcp_pose(env: ManagerBasedEnv) -> tuple[Tensor, Tensor]:
     """Point between the fingertips: position (world), shape (N, 3); quaternion xyzw, shape (N, 4)."""
-    robot = env.scene["robot"]
-    hand = robot.data.body_link_pose_w.torch[:, robot.body_names.index(HAND)]
-    quat = hand[:, 3:7]
-    return hand[:, :3] + HAND_TO_TCP_M * _z_axis(quat), quat
+    robot, hand = env.scene["robot"], _hand(env)
+    link = robot.data.body_link_pose_w.torch[:, robot.body_names.index(hand.link)]
+    quat = link[:, 3:7]
+    return link[:, :3] + hand.tcp_m * _z_axis(quat), quat
 
 
 def finger_positions(env: ManagerBasedEnv) -> Tensor:
-    """Distance of each finger from the hand's middle plane (m), 0.04 when open. Shape (N, 2)."""
-    robot = env.scene["robot"]
-    return robot.data.joint_pos.torch[:, [robot.joint_names.index(name) for name in FINGERS]]
+    """Distance of each finger from the hand's middle plane (m), 0 when closed on nothing. Shape (N, 2)."""
+    robot, hand = env.scene["robot"], _hand(env)
+    joints = [robot.joint_names.index(name) for name in hand.fingers]
+    return hand.half_opening(robot.data.joint_pos.torch[:, joints])
+
+
+def _hand(env: ManagerBasedEnv) -> Hand:
+    stacking: Any = env
+    return stacking.hand
 
 
 def _z_axis(quat: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ TASK_ID = "Apprentice-Stack-Franka"
 if TASK_ID not in gym.registry:
     gym.register(
         id=TASK_ID,
-        entry_point=f"{__name__}.env:StackMimicEnv",
+        entry_point=f"{__name__}.env:StackFrankaMimicEnv",
         kwargs={
             "env_cfg_entry_point": f"{__name__}.env_cfg:StackFrankaEnvCfg",
             "robomimic_bc_cfg_entry_point": (
