@@ -56,6 +56,7 @@ class PushWorld:
             target_eef_poses_to_actions=lambda targets, grippers: torch.cat(
                 (position(targets["hand"]) - self.hand, grippers["hand"]), 1
             ),
+            actions_to_gripper_actions=lambda actions: {"hand": actions[..., -1:]},
             action_to_target_eef_pose=lambda actions: {"hand": at(self.hand + actions[:, :3])},
             cfg=SimpleNamespace(
                 datagen_config=SimpleNamespace(generation_select_src_per_subtask=True),

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from apprentice.demos import Tree
+
+from .causes import Cause
 from .plan import Plan, Planner
 from .segment import Boundaries
 
@@ -38,6 +42,20 @@ class Mark:
     """All end effectors at that time."""
 
 
+@dataclass(frozen=True)
+class FailedTry:
+    """A try that failed, to look at."""
+
+    eef: str
+    subtask: int
+    cause: Cause
+    source_demo: str
+    actions: NDArray[np.float32]
+    """Shape (T, A)."""
+    data: Tree
+    """States by path: before the first step and after each."""
+
+
 @dataclass
 class Attempt:
     """One reset of one environment by the generator."""
@@ -62,6 +80,10 @@ class Attempt:
     """Plans begun per subtask, all together."""
     failures: dict[tuple[str, int], int] = field(default_factory=dict)
     """Those of them that did not reach the subtask's end."""
+    tried: dict[tuple[str, int], list[dict[str, Any]]] = field(default_factory=dict)
+    """What became of each try of each subtask, in order, as `Outcome.subtasks` holds it."""
+    failed_tries: list[FailedTry] = field(default_factory=list)
+    """The first try that failed for each cause, per subtask."""
     step_backs: int = 0
     """Times it returned to an earlier subtask."""
     env_steps: int = 0
@@ -95,8 +117,9 @@ class Outcome:
     step_backs: int
     initial_objects: dict[str, list[float]]
     subtasks: list[dict[str, Any]]
-    """Per end effector and subtask: eef, index, object, signal, tries, failures; and of the try that was kept:
-    source_demo, start, end, offset, bridge_steps."""
+    """Per end effector and subtask: eef, index, object, signal, tries, failures; "tried", which says of each try in
+    order its source_demo, its steps and the cause of its failure (None if it reached its end), with the object and by
+    how much it was off; and of the try that was kept: source_demo, start, end, offset, bridge_steps."""
 
 
 def describe_subtasks(attempt: Attempt, planner: Planner) -> list[dict[str, Any]]:
@@ -113,6 +136,7 @@ def _describe(attempt: Attempt, planner: Planner, index: int) -> dict[str, Any]:
         "signal": subtask.subtask_term_signal,
         "tries": attempt.tries.get(key, 0),
         "failures": attempt.failures.get(key, 0),
+        "tried": attempt.tried.get(key, []),
     }
     plan = attempt.played.get(key)
     if plan is None:

@@ -42,6 +42,8 @@ class Judge:
         self._waited = torch.zeros(n, dtype=torch.long)
         self.success_any_step = torch.zeros(n, dtype=torch.bool)
         """Whether the success term was true at any step of the attempt. Shape (N,)."""
+        self.success_in_try = torch.zeros(n, dtype=torch.bool)
+        """Whether it was true since the attempt began or was last taken back. Shape (N,)."""
         longest = max(int(planner.nominal[:, -1, 1].max()) for planner in planners.values())
         bridges = max(_ROOM_PER_BRIDGE * len(planner.subtasks) for planner in planners.values())
         self._max_steps = state.cfg.wait_steps + 2 * (longest + bridges)
@@ -53,7 +55,7 @@ class Judge:
 
     def go_back(self, env_ids: Sequence[int]) -> None:
         """Count anew in environments that were taken back to a snapshot."""
-        for counter in (self._streak, self._waited):
+        for counter in (self._streak, self._waited, self.success_in_try):
             counter[list(env_ids)] = 0
 
     def judge(self, lengths: Tensor) -> Verdicts:
@@ -65,6 +67,7 @@ class Judge:
         state, cfg = self._state, self._state.cfg
         success, signals = state.session.success(), state.session.subtask_signals()
         self.success_any_step |= success & state.active
+        self.success_in_try |= success & state.active
         self._streak = torch.where(success, self._streak + 1, 0)
         columns = [signals[name] for name in state.signal_names]
         batches = state.batches.values()

@@ -18,7 +18,7 @@ from torch import Tensor
 from apprentice.demos import Tree
 from apprentice.tasks.eef_maps import target_to_action
 
-from .attempt import ArmState, Attempt, Mark, Outcome, describe_subtasks
+from .attempt import ArmState, Attempt, FailedTry, Mark, Outcome, describe_subtasks
 from .cfg import AugmentCfg
 from .judge import FINAL, Judge, Verdicts
 from .plan import Planner
@@ -26,6 +26,7 @@ from .planning import PlanMaker
 from .recording import Recording
 from .retry import go_back, note_failure
 from .state import RolloutState
+from .witness import Witness
 
 _ENVS_PER_RESET = 32
 """Environments per one that must be free before attempts begin: resetting four takes little longer than resetting one,
@@ -41,6 +42,8 @@ class Finished:
     """What is to be learnt, or what was given to the environment: as `NoiseCfg.labels`. Shape (T, A), float32."""
     data: Tree
     """Everything else, by path."""
+    failed_tries: tuple[FailedTry, ...] = ()
+    """The first try that failed for each cause, per subtask."""
 
 
 class Rollout:
@@ -61,6 +64,7 @@ class Rollout:
         self._plan_maker = PlanMaker(self._state)
         self._recording = Recording(session)
         self._judge = Judge(self._state)
+        self._witness = Witness(self._state, self._recording)
         longest = max(int(planner.nominal[:, -1, 1].max()) for planner in planners.values())
         self._begin_together = max(1, session.num_envs // _ENVS_PER_RESET)
         self._most_effort = 0.0 if cfg.retry is None else cfg.retry.effort * longest
@@ -149,10 +153,13 @@ class Rollout:
 
     def _act_on(self, verdicts: Verdicts) -> Iterator[Finished]:
         for env_id, cause in verdicts.finished.items():
+            for eef in self._planners:
+                self._note(env_id, eef, reached=cause is None)
             yield self._finish(env_id, cause)
         for env_id, eefs in verdicts.reached.items():
             arms = self._state.attempt(env_id).arms
             for eef in eefs:
+                self._note(env_id, eef, reached=True)
                 arms[eef] = ArmState(arms[eef].subtask + 1, None, 0)
         self._mark(verdicts.reached)
         for env_id, eef in verdicts.lost.items():
@@ -164,6 +171,7 @@ class Rollout:
         """Act on a subtask that did not reach its end. Returns the cause if that ends the attempt."""
         state, attempt, retry = self._state, self._state.attempt(env_id), self._cfg.retry
         key = (eef, attempt.arms[eef].subtask)
+        self._note(env_id, eef, reached=False)
         note_failure(attempt, key)
         spent = retry is None or int(state.simulated[env_id]) >= self._most_effort
         mark = None if spent or retry is None else go_back(attempt, key, retry)
@@ -177,6 +185,14 @@ class Rollout:
             if arm.plan is not None:
                 state.load(env_id, name)
         return None
+
+    def _note(self, env_id: int, eef: str, *, reached: bool) -> None:
+        """Let the witness note how a try ended."""
+        if reached:
+            self._witness.reached(env_id, eef)
+        else:
+            last = bool(self._state.batches[eef].in_last[env_id])
+            self._witness.lost(env_id, eef, last and bool(self._judge.success_in_try[env_id]))
 
     def _finish(self, env_id: int, cause: str | None) -> Finished:
         attempt = self._state.attempt(env_id)
@@ -195,7 +211,7 @@ class Rollout:
         )
         self._state.attempts[env_id] = None
         self._state.active[env_id] = False
-        return Finished(outcome, actions, data)
+        return Finished(outcome, actions, data, tuple(attempt.failed_tries))
 
 
 def _x_y_yaw(pose: Tensor) -> list[float]:
