@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from apprentice.demos import Tree
+from apprentice.demos import EXECUTED, Tree
 from apprentice.tasks.eef_maps import action_to_gripper
 from apprentice.tasks.episode import INFO
 
@@ -61,9 +61,8 @@ class Witness:
         if (eef, arm.subtask, cause.name) not in known:
             demo = self._state.planners[eef].demos[arm.plan.demo].name
             data = _last_states(recorded, steps)
-            attempt.failed_tries.append(
-                FailedTry(eef, arm.subtask, cause, demo, recorded["actions"][-steps:].copy(), data)
-            )
+            actions = recorded.get(EXECUTED, recorded["actions"])[-steps:].copy()
+            attempt.failed_tries.append(FailedTry(eef, arm.subtask, cause, demo, actions, data))
 
     def _steps(self, env_id: int, attempt: Attempt, eef: str) -> int:
         mark = attempt.marks[eef, attempt.arms[eef].subtask]
