@@ -37,8 +37,10 @@ CELLS = 3
 
 
 def ours(args: argparse.Namespace, output: Path, retry: bool) -> dict[str, Any]:
-    from apprentice.augment.augment import make_planners
     from apprentice.augment.cfg import AugmentCfg, RetryCfg
+    from apprentice.augment.generator import Generator
+    from apprentice.augment.lessons import Assignment
+    from apprentice.augment.prepare import make_planners
     from apprentice.augment.rollout import Rollout
     from apprentice.augment.run import Run
     from apprentice.tasks.session import open_session
@@ -48,11 +50,12 @@ def ours(args: argparse.Namespace, output: Path, retry: bool) -> dict[str, Any]:
         planners = make_planners(session, args.source, cfg)
         wall, cpu = time.perf_counter(), time.process_time()
         if retry:  # the whole thing, file included
-            run = Run(session, planners, source=args.source, output=output, cfg=cfg, identity={"source_sha256": ""})
+            generator = Generator(session, planners, cfg)
+            run = Run(generator, source=args.source, output=output, cfg=cfg, identity={"source_sha256": ""})
             outcomes = run.generate().outcomes
         else:
-            numbers = iter(range(args.attempts))
-            finished = Rollout(session, planners, cfg).run(lambda: next(numbers, None))
+            assignments = map(Assignment, range(args.attempts))
+            finished = Rollout(session, planners, cfg).run(lambda: next(assignments, None))
             outcomes = [one.outcome for one in finished]
         taken = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     return taken | {

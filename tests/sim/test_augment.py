@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from apprentice.augment.augment import make_planners
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg, stock_cfg
+from apprentice.augment.generator import Generator
+from apprentice.augment.identity import file_sha256
 from apprentice.augment.journal import journal_path
+from apprentice.augment.lessons import Assignment
+from apprentice.augment.prepare import make_planners
 from apprentice.augment.rollout import Rollout
 from apprentice.augment.run import Run
-from apprentice.augment.source import file_sha256
 from apprentice.demos import DemoFile
 from apprentice.record.cfg import RecordCfg, ReplayCfg
 from apprentice.record.operators import scripted_operators
@@ -61,13 +63,13 @@ def source(session, tmp_path_factory) -> Path:
 def generated(session, source, tmp_path_factory):
     output = tmp_path_factory.mktemp("generated") / "generated.hdf5"
     identity = json.loads(json.dumps({"source_sha256": file_sha256(source), "cfg": CFG.identity}))
-    planners = make_planners(session, source, CFG)
-    return Run(session, planners, source=source, output=output, cfg=CFG, identity=identity).generate()
+    generator = Generator(session, make_planners(session, source, CFG), CFG)
+    return Run(generator, source=source, output=output, cfg=CFG, identity=identity).generate()
 
 
 def attempt(session, source, cfg, count):
-    numbers = iter(range(count))
-    finished = Rollout(session, make_planners(session, source, cfg), cfg).run(lambda: next(numbers, None))
+    assignments = map(Assignment, range(count))
+    finished = Rollout(session, make_planners(session, source, cfg), cfg).run(lambda: next(assignments, None))
     return sorted((one.outcome for one in finished), key=lambda outcome: outcome.number)
 
 

@@ -6,6 +6,11 @@ so that a subtask can fail and a snapshot is worth going back to.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +18,7 @@ import numpy as np
 import torch
 
 from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.generator import Generator
 from apprentice.augment.plan import Planner
 from apprentice.augment.source import load_source
 from apprentice.demos import Demo, DemoWriter
@@ -189,3 +195,35 @@ def planners(path: Path, cfg: AugmentCfg) -> dict[str, Planner]:
         "hand", SUBTASKS["hand"], load(path), symmetry={}, control_hz=20.0, from_last_target=True, cfg=cfg
     )
     return {"hand": planner}
+
+
+@dataclass(frozen=True)
+class OpenPushWorld:
+    """Makes a generator in a process of its own. One such process may die in the middle of its work."""
+
+    source: Path
+    cfg: AugmentCfg
+    num_envs: int = 3
+    deaths: Path | None = None
+    """A folder: the first process to be given attempt 7 notes it there, and is killed."""
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[Generator | Mortal]:
+        generator = Generator(PushWorld(self.num_envs), planners(self.source, self.cfg), self.cfg)
+        yield generator if self.deaths is None else Mortal(generator, self.deaths)
+
+
+class Mortal:
+    def __init__(self, generator: Generator, deaths: Path) -> None:
+        self._generator, self._deaths = generator, deaths
+        self.slots, self.facts = generator.slots, generator.facts
+
+    def run(self, next_job):
+        def next_or_die():
+            job = next_job()
+            if job is not None and job.number == 7 and not any(self._deaths.iterdir()):
+                (self._deaths / str(os.getpid())).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return job
+
+        return self._generator.run(next_or_die)

@@ -18,7 +18,8 @@ from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg
 from apprentice.augment.plan import Scene
 from apprentice.augment.retry import go_back, note_failure
 from apprentice.augment.segment import draw_boundaries, nominal_boundaries
-from apprentice.augment.select import nearest
+from apprentice.augment.select import Starts
+from apprentice.augment.select import choose as choose_demo
 from apprentice.augment.source import SourceDemo
 from apprentice.augment.transform import displacement, grasp_correction, held_object, turned
 from apprentice.errors import UserError
@@ -191,9 +192,8 @@ def test_the_nearest_segment_is_chosen_most_and_a_failed_one_avoided():
     rng = np.random.default_rng(0)
 
     def choose(failed: list[int]) -> np.ndarray:
-        picks = [
-            nearest(demos, np.zeros(3, int), "hand", "cube", shift(1.1), shift(1.0), 1, failed, rng) for _ in range(200)
-        ]
+        distances = Starts(demos, "hand").distances(np.zeros(3, int), "cube", shift(1.1), shift(1.0), 1)
+        picks = [choose_demo(distances, None, failed, rng) for _ in range(200)]
         return np.bincount(picks, minlength=3) / 200
 
     assert choose([])[1] > 0.9
@@ -206,10 +206,8 @@ def test_selection_sees_through_symmetry(order, turns):
     demos = [line_demo("demo_0", 0.1), line_demo("demo_1", 0.6)]
     spin = make_pose(torch.zeros(3).double(), rotation_z(torch.tensor(2 * math.pi * turns / order).double()))
     rng = np.random.default_rng(1)
-    picks = [
-        nearest(demos, np.zeros(2, int), "hand", "cube", shift(0.1), shift(0.0) @ spin, order, [], rng)
-        for _ in range(20)
-    ]
+    distances = Starts(demos, "hand").distances(np.zeros(2, int), "cube", shift(0.1), shift(0.0) @ spin, order)
+    picks = [choose_demo(distances, None, [], rng) for _ in range(20)]
     assert np.mean(picks) < 0.2
 
 
@@ -242,8 +240,10 @@ def test_impossible_options_are_refused():
 
 
 def test_an_attempt_goes_further_back_each_time_its_tries_are_used_up():
-    attempt = Attempt(number=0, rng=np.random.default_rng(0), initial_objects={}, arms={"hand": ArmState(3, None, 0)})
-    plan = SimpleNamespace(demo=0)
+    attempt = Attempt(
+        number=0, seed=0, rng=np.random.default_rng(0), initial_objects={}, arms={"hand": ArmState(3, None, 0)}
+    )
+    plan = SimpleNamespace(demo=0, region=0)
     for index in range(4):
         key = ("hand", index)
         attempt.marks[key] = Mark(f"snapshot {index}", 0, 10 * index, {"hand": ArmState(index, None, 0)})

@@ -12,6 +12,7 @@ from augment_world import PushWorld, load, planners, write_source
 
 from apprentice.augment.augment import augment
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, NoiseCfg, RetryCfg
+from apprentice.augment.generator import Generator
 from apprentice.augment.journal import Journal, journal_path, read_journal
 from apprentice.augment.run import Run
 from apprentice.augment.stats import stats_path
@@ -45,7 +46,8 @@ def source(tmp_path: Path) -> Path:
 def generate(source: Path, output: Path, cfg: AugmentCfg = CFG, num_envs: int = 5, progress=None):
     world = PushWorld(num_envs)
     more = {} if progress is None else {"progress": progress}
-    run = Run(world, planners(source, cfg), source=source, output=output, cfg=cfg, identity=IDENTITY, **more)
+    generator = Generator(world, planners(source, cfg), cfg)
+    run = Run(generator, source=source, output=output, cfg=cfg, identity=IDENTITY, **more)
     return run.generate(), world
 
 
@@ -169,9 +171,8 @@ def test_a_task_that_cannot_succeed_is_given_up_with_the_reason(source, tmp_path
             return {"press": self.pressed > 2}
 
     cfg = dataclasses.replace(CFG, retry=None, give_up_after=10)
-    run = Run(
-        Broken(4), planners(source, cfg), source=source, output=tmp_path / "none.hdf5", cfg=cfg, identity=IDENTITY
-    )
+    generator = Generator(Broken(4), planners(source, cfg), cfg)
+    run = Run(generator, source=source, output=tmp_path / "none.hdf5", cfg=cfg, identity=IDENTITY)
     with pytest.raises(UserError, match="10 attempts ended at 'press', where 10 of 10 tries failed"):
         run.generate()
     assert json.loads(stats_path(tmp_path / "none.hdf5").read_text())["successes"] == 0
@@ -190,7 +191,8 @@ def test_other_options_are_refused_not_mixed(source, tmp_path):
         "cfg": json.loads(json.dumps(cfg.identity)),
     }
     output = tmp_path / "demos.hdf5"
-    Run(PushWorld(4), planners(source, cfg), source=source, output=output, cfg=cfg, identity=identity).generate()
+    generator = Generator(PushWorld(4), planners(source, cfg), cfg)
+    Run(generator, source=source, output=output, cfg=cfg, identity=identity).generate()
     before = output.read_bytes()
     with pytest.raises(UserError, match="seed 5 instead of 6"):
         augment(source, output, dataclasses.replace(cfg, seed=6))

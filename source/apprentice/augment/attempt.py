@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from apprentice.demos import Tree
 
 from .causes import Cause
-from .plan import Plan, Planner
-from .segment import Boundaries
+from .lessons import NO_LESSONS, Lessons
+
+if TYPE_CHECKING:  # these import torch, which whoever only reads outcomes does without
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .plan import Plan, Planner
+    from .segment import Boundaries
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,17 @@ class Attempt:
     """One reset of one environment by the generator."""
 
     number: int
-    """Its number; the initial state is that of the run's seed plus this."""
+    """Its number."""
+    seed: int
+    """Of its initial state."""
     rng: np.random.Generator
     """Draws everything that is random in this attempt."""
     initial_objects: dict[str, list[float]]
     """x, y (m) and yaw (rad) of each object after the reset, environment frame."""
     arms: dict[str, ArmState]
     """Each end effector now."""
+    lessons: Lessons = NO_LESSONS
+    """What it knows of earlier attempts."""
     boundaries: dict[str, Boundaries] = field(default_factory=dict)
     """Segment boundaries in use, per end effector."""
     marks: dict[tuple[str, int], Mark] = field(default_factory=dict)
@@ -84,12 +91,20 @@ class Attempt:
     """What became of each try of each subtask, in order, as `Outcome.subtasks` holds it."""
     failed_tries: list[FailedTry] = field(default_factory=list)
     """The first try that failed for each cause, per subtask."""
+    used: dict[tuple[str, int], dict[tuple[int, int], list[int]]] = field(default_factory=dict)
+    """Tries and failures per subtask, source demo and pose region."""
     step_backs: int = 0
     """Times it returned to an earlier subtask."""
     env_steps: int = 0
     """Control steps simulated, discarded tries included."""
     success_any_step: bool = False
     """Whether the success term was true at any of them."""
+
+    def note_used(self, key: tuple[str, int], *, failed: bool) -> None:
+        """Count a try, or a failure, for the segment that was played last for a subtask."""
+        plan = self.played[key]
+        counts = self.used.setdefault(key, {}).setdefault((plan.demo, plan.region), [0, 0])
+        counts[failed] += 1
 
     def rewind(self, key: tuple[str, int]) -> Mark:
         """Take all end effectors back to where a subtask began; that subtask needs a new plan."""
@@ -105,6 +120,8 @@ class Outcome:
     """A finished attempt."""
 
     number: int
+    seed: int
+    """Of the initial state."""
     success: bool
     """Held success."""
     success_any_step: bool
@@ -117,7 +134,8 @@ class Outcome:
     step_backs: int
     initial_objects: dict[str, list[float]]
     subtasks: list[dict[str, Any]]
-    """Per end effector and subtask: eef, index, object, signal, tries, failures; "tried", which says of each try in
+    """Per end effector and subtask: eef, index, object, signal, tries, failures; those two by segment and pose region as
+    "used", rows of source demo, source demo that starts nearest, tries, failures; "tried", which says of each try in
     order its source_demo, its steps and the cause of its failure (None if it reached its end), with the object and by
     how much it was off; and of the try that was kept: source_demo, start, end, offset, bridge_steps."""
 
@@ -137,6 +155,10 @@ def _describe(attempt: Attempt, planner: Planner, index: int) -> dict[str, Any]:
         "tries": attempt.tries.get(key, 0),
         "failures": attempt.failures.get(key, 0),
         "tried": attempt.tried.get(key, []),
+        "used": [
+            [planner.demos[demo].name, planner.demos[region].name, *counts]
+            for (demo, region), counts in attempt.used.get(key, {}).items()
+        ],
     }
     plan = attempt.played.get(key)
     if plan is None:

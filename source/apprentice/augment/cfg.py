@@ -77,9 +77,28 @@ class RetryCfg:
 
 
 @dataclass(kw_only=True, frozen=True)
+class LearnCfg:
+    """Segments that succeeded are chosen more often, and initial states that never did are attempted again."""
+
+    on: bool = True
+    """Whether to."""
+    behind: int = 512
+    """An attempt knows those whose number is lower than its own by this and more. No more than this can be under way
+    at once, and one that takes long is waited for when so many have begun after it."""
+    round: int = 64
+    """Attempts that know the same."""
+    owed_every: int = 4
+    """One in so many attempts starts where attempts have failed and none succeeded, if there is such a cell."""
+
+
+@dataclass(kw_only=True, frozen=True)
 class AugmentCfg:
-    demos: int = 200
-    """Demos to generate."""
+    demos: int | None = None
+    """Demos to generate. Stops at whichever of demos, hours and coverage is reached first; 200 if none is given."""
+    hours: float | None = None
+    """Time to spend, all runs that made the file together, starting the simulator included."""
+    coverage: float | None = None
+    """Share (0 to 1) of the cells of initial states that shall hold a success."""
     seed: int = 1
     """Attempt k starts from the initial state of seed + k and draws everything else from generators of that number."""
     task: str | None = None
@@ -89,9 +108,15 @@ class AugmentCfg:
     backend: str = "native"
     """What steps the physics."""
     num_envs: int = 128
-    """Environments stepped together. Does not change the result."""
+    """Environments stepped together by each worker. Does not change the result."""
     threads: int = 2
-    """Processor threads. Does not change the result."""
+    """Processor threads of a single worker; more than one have one each. Does not change the result."""
+    workers: int | None = None
+    """Processes that generate. By default one per 250 demos, up to the number of processor cores (`native` only; else
+    one), or all cores of the cluster. Does not change the result."""
+    cluster: str | None = None
+    """Address of a Ray cluster to generate on, "auto" for the one that this machine belongs to. Does not change the
+    result."""
     selection: str = "nearest"
     """Which segment is used: "nearest" (object-relative pose, ours), "task" (as the task's subtasks say), or the name
     of any strategy that is registered with Isaac Lab Mimic."""
@@ -105,6 +130,8 @@ class AugmentCfg:
     """Noise on targets."""
     recovery: RecoveryCfg = field(default_factory=RecoveryCfg)
     """Pushes off the way."""
+    learn: LearnCfg = field(default_factory=LearnCfg)
+    """Learning from earlier attempts."""
     retry: RetryCfg | None = field(default_factory=RetryCfg)
     """Try a failed subtask again from its snapshot. None gives the attempt up at once."""
     held_steps: int = 10
@@ -120,20 +147,31 @@ class AugmentCfg:
             "seed": 0,
             "num_envs": 1,
             "threads": 1,
+            "workers": 1,
             "held_steps": 1,
             "wait_steps": self.held_steps,
             "give_up_after": 1,
         }.items():
-            if getattr(self, name) < least:
-                raise UserError(f"Expected {name} to be at least {least}, found {getattr(self, name)}.")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"Expected {name} to be at least {least}, found {value}.")
+        if self.hours is not None and not self.hours > 0:
+            raise UserError(f"Expected hours above 0, found {self.hours}.")
+        if self.coverage is not None and not 0 < self.coverage <= 1:
+            raise UserError(f"Expected coverage to be a share above 0 and up to 1, found {self.coverage}.")
         if self.noise.labels != "clean" and (self.recovery.at_start or self.recovery.in_transit):
             raise UserError("Expected clean labels with pushes, which are not to be imitated, found executed ones.")
+
+    @property
+    def wanted_demos(self) -> int | None:
+        """Demos to stop at; None if only hours or coverage end the run."""
+        return 200 if self.demos is None and self.hours is None and self.coverage is None else self.demos
 
     @property
     def identity(self) -> dict[str, Any]:
         """What decides which demos come out, except how many."""
         chosen = asdict(self)
-        for name in ("demos", "num_envs", "threads"):
+        for name in ("demos", "hours", "coverage", "num_envs", "threads", "workers", "cluster"):
             del chosen[name]
         return chosen
 
@@ -148,6 +186,7 @@ def stock_cfg(**changes: Any) -> AugmentCfg:
                 "keep_grasp": False,
                 "bridge": BridgeCfg(kind="fixed"),
                 "noise": NoiseCfg(kind="task", labels="executed"),
+                "learn": LearnCfg(on=False),
                 "retry": None,
             }
             | changes

@@ -7,6 +7,7 @@ together would have more cells than a run has attempts, and say no more than the
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,12 @@ class Coverage:
         self._views: list[_View] = []
         self._states: list[list[Sequence[float]]] = []
         self._success: list[bool] = []
+
+    def frozen(self) -> Coverage:
+        """A small copy that answers for the cells as they are now. Nothing can be added to it."""
+        copied = Coverage(self._symmetry, self._ranges)
+        copied._axes, copied._views = copy.deepcopy((self._axes, self._views))
+        return copied
 
     def add(self, state: State, success: bool) -> None:
         """Count an attempt."""

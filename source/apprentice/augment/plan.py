@@ -12,9 +12,10 @@ from torch import Tensor
 
 from . import bridge, noise
 from .cfg import AugmentCfg
+from .lessons import NO_LESSONS, Lessons
 from .recovery import pushes
 from .segment import Boundaries, draw_boundaries, nominal_boundaries
-from .select import by_strategy, nearest
+from .select import Records, Starts, by_strategy, choose
 from .source import SourceDemo
 from .transform import displacement, grasp_correction, held_object
 
@@ -31,6 +32,8 @@ class Plan:
     """Gripper commands. Shape (L, G), float32."""
     demo: int
     """Index of the source demo."""
+    region: int
+    """Index of the source demo whose segment starts nearest to where the end effector was, seen from the object."""
     start: int
     """First step of the segment in the source demo."""
     end: int
@@ -86,6 +89,7 @@ class Planner:
         self.eef = eef
         self.subtasks = subtasks
         self.demos = [demos[index] for index in usable]
+        self._starts, self._records = Starts(self.demos, eef), Records(eef, [demo.name for demo in self.demos])
         self._lengths = np.array([demo.length for demo in self.demos])
         self._symmetry = symmetry if cfg.use_symmetry else {}
         self._speed_m, self._turn_rad = cfg.bridge.speed_m_s / control_hz, cfg.bridge.turn_rad_s / control_hz
@@ -114,6 +118,7 @@ class Planner:
         keep_demo: int | None,
         last_target: Tensor | None,
         rng: np.random.Generator,
+        lessons: Lessons = NO_LESSONS,
     ) -> Plan:
         """Choose a segment and fit it into the scene.
 
@@ -125,15 +130,24 @@ class Planner:
             keep_demo: Source demo to use instead of choosing one.
             last_target: Where the plan before ended, if there was one. Shape (4, 4).
             rng: The attempt's generator.
+            lessons: What is known of earlier attempts.
         """
         subtask, eef = self.subtasks[index], scene.eef[self.eef]
         about: str | None = subtask.object_ref
         rows = boundaries[:, index]
-        chosen = self._select(subtask, scene, rows, failed, rng) if keep_demo is None else keep_demo
+        order = self._symmetry.get(about, 1) if about is not None else 1
+        present = None if about is None else scene.objects[about]
+        distances = self._starts.distances(rows[:, 0], about, eef, present, order)
+        region = self._starts.region(distances)
+        if keep_demo is not None:
+            chosen = keep_demo
+        elif self._cfg.selection == "nearest":
+            chosen = choose(distances, self._records.of(index, region, lessons), failed, rng)
+        else:
+            chosen = self._by_strategy(subtask, scene, rows, rng)
         demo, (start, end) = self.demos[chosen], (int(step) for step in rows[chosen])
         targets, gripper = demo.target[self.eef][start:end], demo.gripper[self.eef][start:end]
         if about is not None:
-            order = self._symmetry.get(about, 1)
             moved = displacement(demo.objects[about][start], scene.objects[about], targets[0], eef, order)
             targets = moved @ targets
         if self._cfg.keep_grasp:
@@ -166,6 +180,7 @@ class Planner:
             labels=path.to(torch.float32),
             gripper=gripper,
             demo=chosen,
+            region=region,
             start=start,
             end=end,
             bridge_steps=len(way),
@@ -173,18 +188,13 @@ class Planner:
             needs_signal_at_end=not last and bool(demo.signals[signal][min(end, demo.length - 1)]),
         )
 
-    def _select(
-        self, subtask: Any, scene: Scene, rows: np.ndarray, failed: Sequence[int], rng: np.random.Generator
-    ) -> int:
+    def _by_strategy(self, subtask: Any, scene: Scene, rows: np.ndarray, rng: np.random.Generator) -> int:
         about: str | None = subtask.object_ref
-        eef, present = scene.eef[self.eef], None if about is None else scene.objects[about]
+        present = None if about is None else scene.objects[about]
         name, kwargs = self._cfg.selection, {}
-        if name == "nearest":
-            order = self._symmetry.get(about, 1) if about is not None else 1
-            return nearest(self.demos, rows[:, 0], self.eef, about, eef, present, order, failed, rng)
         if name == "task":
             name, kwargs = subtask.selection_strategy, subtask.selection_strategy_kwargs or {}
-        return by_strategy(name, kwargs, self.demos, rows, self.eef, about, eef, present, rng)
+        return by_strategy(name, kwargs, self.demos, rows, self.eef, about, scene.eef[self.eef], present, rng)
 
     def _bridge(self, subtask: Any, eef: Tensor, first: Tensor, last_target: Tensor | None) -> Tensor:
         if self._cfg.bridge.kind == "paced":

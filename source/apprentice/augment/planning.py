@@ -39,8 +39,10 @@ class PlanMaker:
             failed=failed,
             keep_demo=attempt.played[eef, 0].demo if self._select_once and subtask > 0 else None,
             last_target=None if before is None else before.last_target,
+            lessons=attempt.lessons,
             rng=attempt.rng,
         )
         attempt.played[key] = plan
+        attempt.note_used(key, failed=False)
         attempt.tries[key] = attempt.tries.get(key, 0) + 1
         return plan

@@ -15,6 +15,7 @@ def note_failure(attempt: Attempt, key: tuple[str, int]) -> None:
     """
     attempt.failures[key] = attempt.failures.get(key, 0) + 1
     attempt.failed[key].append(attempt.played[key].demo)
+    attempt.note_used(key, failed=True)
 
 
 def go_back(attempt: Attempt, key: tuple[str, int], cfg: RetryCfg) -> Mark | None:
@@ -39,4 +40,5 @@ def go_back(attempt: Attempt, key: tuple[str, int], cfg: RetryCfg) -> Mark | Non
     attempt.step_backs += 1
     before = (eef, max(0, subtask - attempt.step_backs))
     attempt.failed[before].append(attempt.played[before].demo)
+    attempt.note_used(before, failed=True)
     return attempt.rewind(before)

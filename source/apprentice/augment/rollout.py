@@ -21,6 +21,7 @@ from apprentice.tasks.eef_maps import target_to_action
 from .attempt import ArmState, Attempt, FailedTry, Mark, Outcome, describe_subtasks
 from .cfg import AugmentCfg
 from .judge import FINAL, Judge, Verdicts
+from .lessons import Assignment
 from .plan import Planner
 from .planning import PlanMaker
 from .recording import Recording
@@ -31,6 +32,9 @@ from .witness import Witness
 _ENVS_PER_RESET = 32
 """Environments per one that must be free before attempts begin: resetting four takes little longer than resetting one,
 and waiting costs a hundredth of the time."""
+_OWED_DRAWS = 12
+"""Initial states that are drawn to find one in a cell that owes a success; then the first is taken. Each costs a reset.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Finished:
     """Everything else, by path."""
     failed_tries: tuple[FailedTry, ...] = ()
     """The first try that failed for each cause, per subtask."""
+
+    @property
+    def number(self) -> int:
+        """Of the attempt."""
+        return self.outcome.number
 
 
 class Rollout:
@@ -69,12 +78,12 @@ class Rollout:
         self._begin_together = max(1, session.num_envs // _ENVS_PER_RESET)
         self._most_effort = 0.0 if cfg.retry is None else cfg.retry.effort * longest
 
-    def run(self, next_attempt: Callable[[], int | None]) -> Iterator[Finished]:
+    def run(self, next_attempt: Callable[[], Assignment | None]) -> Iterator[Finished]:
         """Play attempts until there are none left.
 
         Args:
-            next_attempt: Gives the number of the next attempt, or None if none is wanted at present. Asked again after
-                every step while an environment is free.
+            next_attempt: Gives the next attempt, or None if none is wanted at present. Asked again after every step
+                while an environment is free.
 
         Yields:
             Attempts in the order in which they end.
@@ -87,33 +96,54 @@ class Rollout:
             self._advance()
             yield from self._act_on(self._judge.judge(self._recording.lengths))
 
-    def _begin_attempts(self, next_attempt: Callable[[], int | None]) -> None:
+    def _begin_attempts(self, next_attempt: Callable[[], Assignment | None]) -> None:
         state = self._state
-        beginning: dict[int, int] = {}
+        beginning: dict[int, Assignment] = {}
         free = (~state.active).nonzero().flatten().tolist()
         if len(free) < self._begin_together:
             return
         for env_id in free:
-            number = next_attempt()
-            if number is None:
+            assignment = next_attempt()
+            if assignment is None:
                 break
-            beginning[env_id] = number
+            beginning[env_id] = assignment
         if not beginning:
             return
         env_ids = list(beginning)
-        state.obs = self._session.reset(env_ids, [self._cfg.seed + number for number in beginning.values()])
+        seeds = self._reset(beginning)
         state.simulated[env_ids] = 0
         state.active[env_ids] = True
         self._judge.begin(env_ids)
         self._recording.begin(env_ids)
-        for env_id, number in beginning.items():
+        for env_id, assignment in beginning.items():
             state.attempts[env_id] = Attempt(
-                number=number,
-                rng=np.random.default_rng([self._cfg.seed, number]),
-                initial_objects={name: _x_y_yaw(pose) for name, pose in state.scene(env_id).objects.items()},
+                number=assignment.number,
+                seed=seeds[env_id],
+                rng=np.random.default_rng([self._cfg.seed, assignment.number]),
+                initial_objects=self._initial_objects(env_id),
+                lessons=assignment.lessons,
                 arms={eef: ArmState(0, None, 0) for eef in self._planners},
             )
         self._mark({env_id: list(self._planners) for env_id in env_ids})
+
+    def _reset(self, beginning: Mapping[int, Assignment]) -> dict[int, int]:
+        """Draw initial states. Returns the seed of each environment's."""
+        seeds = {env_id: self._cfg.seed + assignment.number for env_id, assignment in beginning.items()}
+        self._state.obs = self._session.reset(list(seeds), list(seeds.values()))
+        for env_id, assignment in beginning.items():
+            owed = assignment.lessons.owed
+            if owed is None or assignment.number % self._cfg.learn.owed_every:
+                continue
+            others = np.random.default_rng([self._cfg.seed, assignment.number, 1]).integers(2**31, size=_OWED_DRAWS)
+            for seed in (*others.tolist(), seeds[env_id]):
+                if owed.owes(self._initial_objects(env_id)):
+                    break
+                self._state.obs = self._session.reset([env_id], [seed])
+                seeds[env_id] = seed
+        return seeds
+
+    def _initial_objects(self, env_id: int) -> dict[str, list[float]]:
+        return {name: _x_y_yaw(pose) for name, pose in self._state.scene(env_id).objects.items()}
 
     def _mark(self, eefs: Mapping[int, list[str]]) -> None:
         """Take a snapshot of environments in which end effectors begin subtasks."""
@@ -200,6 +230,7 @@ class Rollout:
         actions = data.pop("actions")
         outcome = Outcome(
             number=attempt.number,
+            seed=attempt.seed,
             success=cause is None,
             success_any_step=bool(self._judge.success_any_step[env_id]),
             length=len(actions),

@@ -1,24 +1,27 @@
-"""One run of augmentation on an open session: numbers attempts, puts them in order, and saves them."""
+"""One run of augmentation: numbers attempts, puts them in order, and saves them. The only writer of its files."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
-from apprentice.tasks.episode import file_meta
-from apprentice.tasks.fingerprint import physics_fingerprint
+from apprentice.workers import Worker
 
 from .attempt import Outcome
 from .cfg import AugmentCfg
+from .coverage import Coverage
+from .generator import Facts
+from .goals import Goals, Standing
 from .journal import Journal, journal_path
-from .plan import Planner
-from .rollout import Finished, Rollout
+from .lessons import Assignment, Ledger
 from .stats import most_common_failure, summarise, write_stats
+
+if TYPE_CHECKING:
+    from .rollout import Finished
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -29,6 +32,8 @@ class AugmentResult:
     """As in FILE.stats.json."""
     outcomes: list[Outcome]
     """All attempts, in the order of their numbers."""
+    interrupted: bool = False
+    """Whether Ctrl-C ended it before its goal."""
 
 
 class Run:
@@ -36,99 +41,122 @@ class Run:
 
     def __init__(
         self,
-        session: Any,
-        planners: dict[str, Planner],
+        worker: Worker[Assignment, Finished],
         *,
         source: Path,
         output: Path,
         cfg: AugmentCfg,
         identity: dict[str, Any],
         progress: Progress = silent,
+        workers: int = 1,
+        start_seconds: float = 0.0,
     ) -> None:
         """Prepare a run.
 
         Args:
-            session: An open Mimic task; all its environments are used.
-            planners: One per end effector.
+            worker: Makes the attempts: a `Generator`, or a pool of them.
             source: File of source demos, for provenance.
             output: Demo file to begin or to continue.
             cfg: Options.
             identity: What decides which demos come out; stored in the file.
             progress: Told of every attempt.
+            workers: Processes that generate.
+            start_seconds: How long it took to start them.
         """
-        self._session = session
-        self._planners = planners
+        self._worker = worker
+        self._facts: Facts = worker.facts
         self._output = output
         self._identity = identity
         self._cfg = cfg
         self._source = source
         self._progress = progress
+        self._workers, self._start_seconds = workers, start_seconds
+        self._goals = Goals(cfg)
         self._waiting: dict[int, Finished] = {}
         """Attempts that ended before one with a lower number did."""
         self._handed_out = 0
-        self._fingerprint = physics_fingerprint(session)
+        self._coverage, self._ledger = self._no_coverage(), Ledger(cfg.learn, self._no_coverage())
+        self._outcomes: list[Outcome] = []
+        """Attempts that are in the journal."""
+        self._successes = 0
 
     def generate(self) -> AugmentResult:
-        """Generate until the file holds as many demos as wanted.
+        """Generate until a goal is reached, or Ctrl-C.
 
         Raises:
             UserError: If no attempt succeeds, or the file and its journal do not match.
         """
-        meta = file_meta(self._session) | {"augment": self._identity}
+        meta: dict[str, Any] = self._facts.meta | {"augment": self._identity}
         with (
-            DemoWriter(self._output, task=self._session.task, meta=meta, resume=True) as writer,
-            Journal(self._output) as journal,
+            DemoWriter(self._output, task=meta["task"], meta=meta, resume=True) as writer,
+            Journal(self._output, self._start_seconds) as journal,
         ):
+            interrupted = False
+            for line in journal.lines:
+                self._note(line.outcome)
             self._reconcile(writer, journal)
-            self._handed_out = len(journal.lines)
-            rollout = Rollout(self._session, self._planners, self._cfg)
-            self._report(journal)
-            for finished in rollout.run(lambda: self._next(journal)):
-                self._waiting[finished.outcome.number] = finished
-                self._save_in_order(writer, journal)
-                self._report(journal)
-                if _successes(journal) == self._cfg.demos:
-                    break
+            self._handed_out = len(self._outcomes)
+            try:
+                self._go_on(writer, journal)
+            except KeyboardInterrupt:
+                interrupted = True
+                self._reconcile(writer, journal)
             stats = self._stats(journal)
         write_stats(self._output, stats)
-        return AugmentResult(output=self._output, stats=stats, outcomes=[line.outcome for line in journal.lines])
+        return AugmentResult(output=self._output, stats=stats, outcomes=self._outcomes, interrupted=interrupted)
 
-    def _next(self, journal: Journal) -> int | None:
-        """The number of the next attempt, if enough of those under way may fail that it is needed."""
-        under_way = self._handed_out - len(journal.lines) - len(self._waiting)
-        successes = _successes(journal)
-        certain = successes + sum(one.outcome.success for one in self._waiting.values())
-        rate = max((successes + 1) / (len(journal.lines) + 1), 0.2)
-        if under_way >= math.ceil((self._cfg.demos - certain) / rate):
+    def _go_on(self, writer: DemoWriter, journal: Journal) -> None:
+        self._report(journal)
+        if self._goals.reached(self._standing(journal)):
+            return
+        for finished in self._worker.run(lambda: self._next(journal)):
+            self._waiting[finished.number] = finished
+            self._save_in_order(writer, journal)
+            self._report(journal)
+            if self._goals.reached(self._standing(journal)):
+                return
+
+    def _next(self, journal: Journal) -> Assignment | None:
+        """The next attempt, if enough of those under way may fail that it is needed."""
+        under_way = self._handed_out - len(self._outcomes) - len(self._waiting)
+        if under_way >= self._goals.attempts_wanted(self._standing(journal), self._waiting_successes):
             return None
-        self._handed_out += 1
-        return self._handed_out - 1
+        assignment = self._ledger.assign(self._handed_out, self._outcomes)
+        if assignment is not None:
+            self._handed_out += 1
+        return assignment
 
     def _save_in_order(self, writer: DemoWriter, journal: Journal) -> None:
-        while _successes(journal) < self._cfg.demos and len(journal.lines) in self._waiting:
-            finished = self._waiting.pop(len(journal.lines))
+        while len(self._outcomes) in self._waiting and not self._goals.reached(self._standing(journal)):
+            finished = self._waiting.pop(len(self._outcomes))
             if finished.outcome.success:
                 writer.append(self._demo(finished))
             journal.append(finished.outcome)
-            if len(journal.lines) >= self._cfg.give_up_after and not _successes(journal):
+            self._note(finished.outcome)
+            if len(self._outcomes) >= self._cfg.give_up_after and not self._successes:
                 write_stats(self._output, self._stats(journal))
-                outcomes = [line.outcome for line in journal.lines]
                 raise UserError(
-                    f"Expected some of {len(outcomes)} attempts to succeed, found none: "
-                    f"{most_common_failure(outcomes)}. Look at the source demos there, or try --variant or --selection."
+                    f"Expected some of {len(self._outcomes)} attempts to succeed, found none: "
+                    f"{most_common_failure(self._outcomes)}. Look at the source demos there, or try --variant or "
+                    "--selection."
                 )
 
+    def _note(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._successes += outcome.success
+        self._coverage.add(outcome.initial_objects, outcome.success)
+
     def _demo(self, finished: Finished) -> Demo:
-        outcome = finished.outcome
+        outcome, meta = finished.outcome, self._facts.meta
         attrs = demo_attrs(
-            task=self._session.task,
-            variant=self._session.variant,
-            backend=self._session.backend,
+            task=meta["task"],
+            variant=meta["variant"],
+            backend=meta["backend"],
             operator="generated",
             device="augment",
-            seed=self._cfg.seed + outcome.number,
-            control_hz=self._session.control_hz,
-            physics_fingerprint=self._fingerprint,
+            seed=outcome.seed,
+            control_hz=meta["control_hz"],
+            physics_fingerprint=self._facts.physics_fingerprint,
             source_file=self._source.name,
             source_sha256=self._identity["source_sha256"],
             attempt=asdict(outcome),
@@ -137,34 +165,49 @@ class Run:
 
     def _reconcile(self, writer: DemoWriter, journal: Journal) -> None:
         """Note the attempt whose demo was saved just before a kill, and not the attempt itself."""
-        if writer.num_demos > _successes(journal):
+        if writer.num_demos > self._successes:
             with DemoFile(self._output) as file:
                 last = Outcome(**file.attrs(file.names[-1])["attempt"])
-            if last.number == len(journal.lines):
+            if last.number == len(self._outcomes):
                 journal.append(last)
-        if writer.num_demos != _successes(journal):
+                self._note(last)
+        if writer.num_demos != self._successes:
             raise UserError(
-                f"{self._output}: expected the {_successes(journal)} demos that {journal_path(self._output).name} "
+                f"{self._output}: expected the {self._successes} demos that {journal_path(self._output).name} "
                 f"tells of, found {writer.num_demos}; choose another output."
             )
 
+    @property
+    def _waiting_successes(self) -> int:
+        return sum(one.outcome.success for one in self._waiting.values())
+
+    def _standing(self, journal: Journal) -> Standing:
+        wanted = self._cfg.coverage
+        return Standing(
+            attempts=len(self._outcomes),
+            successes=self._successes,
+            wall_seconds=journal.wall_seconds,
+            coverage_share=self._coverage.share,
+            coverage_reached=wanted is not None and self._coverage.reached(wanted),
+        )
+
     def _report(self, journal: Journal) -> None:
-        outcomes = [line.outcome for line in journal.lines] + [one.outcome for one in self._waiting.values()]
-        successes = sum(outcome.success for outcome in outcomes)
-        note = f"DGR {100 * successes / len(outcomes):.1f} %" if outcomes else ""
-        self._progress.update(min(successes, self._cfg.demos), self._cfg.demos, note)
+        attempts, successes = len(self._outcomes) + len(self._waiting), self._successes + self._waiting_successes
+        note = f"DGR {100 * successes / attempts:.1f} %" if attempts else ""
+        done, total = self._goals.progress(self._standing(journal), self._waiting_successes)
+        self._progress.update(done, total, note)
 
     def _stats(self, journal: Journal) -> dict[str, Any]:
+        meta = self._facts.meta
         about = {
-            "task": self._session.task,
-            "variant": self._session.variant,
-            "backend": self._session.backend,
+            "task": meta["task"],
+            "variant": meta["variant"],
+            "backend": meta["backend"],
             "seed": self._cfg.seed,
             "source_file": str(self._source),
             "source_sha256": self._identity["source_sha256"],
         }
-        return summarise(journal.lines, about=about, retry=self._cfg.retry is not None)
+        return summarise(journal.lines, about=about, retry=self._cfg.retry is not None, workers=self._workers)
 
-
-def _successes(journal: Journal) -> int:
-    return sum(line.outcome.success for line in journal.lines)
+    def _no_coverage(self) -> Coverage:
+        return Coverage(self._facts.meta["symmetry"], self._facts.reset_ranges)

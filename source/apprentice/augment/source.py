@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,21 +35,6 @@ class SourceDemo:
     """Pose per object before each step. Shape (T, 4, 4)."""
     signals: Mapping[str, NDArray[np.bool_]]
     """Subtask signals before each step. Shape (T,)."""
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a source file.
-
-    Raises:
-        UserError: If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(
-            f"Expected a file with source demos, found that {path} cannot be read ({error.strerror})."
-        ) from error
 
 
 def load_source(

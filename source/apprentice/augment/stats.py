@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from .attempt import Outcome
-from .journal import Line
+from .journal import Line, last_of_runs
 
 
 def stats_path(output: Path) -> Path:
@@ -23,6 +23,9 @@ def stats_path(output: Path) -> Path:
 def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, workers: int = 1) -> dict[str, Any]:
     """Statistics of the attempts of a run.
 
+    "seconds", and "successes_per_hour" from them, are spent generating; "wall_seconds" includes the starts of the
+    simulator.
+
     Args:
         lines: All attempts.
         about: Entries that say which run it is: task, variant, backend, seed, source_file.
@@ -31,7 +34,7 @@ def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, work
     """
     outcomes = [line.outcome for line in lines]
     successes = [outcome for outcome in outcomes if outcome.success]
-    seconds = seconds_of(lines)
+    seconds, wall_seconds = (sum(last_of_runs(lines, clock)) for clock in ("seconds", "wall_seconds"))
     env_steps = sum(outcome.env_steps for outcome in outcomes)
     return about | {
         "attempts": len(outcomes),
@@ -43,6 +46,7 @@ def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, work
         "sim_steps_per_success": env_steps / len(successes) if successes else None,
         "seconds": seconds,
         "successes_per_hour": 3600 * len(successes) / seconds if seconds else None,
+        "wall_seconds": wall_seconds,
         "workers": workers,
         "retry": retry,
         "subtasks": _subtasks(outcomes),
@@ -58,14 +62,6 @@ def interval(successes: int, attempts: int) -> list[float] | None:
         return None
     ends = binomtest(successes, attempts).proportion_ci(0.95, method="wilson")
     return [float(ends.low), float(ends.high)]
-
-
-def seconds_of(lines: Sequence[Line]) -> float:
-    """Time spent, all runs together."""
-    last: dict[int, float] = {}
-    for line in lines:
-        last[line.run] = max(line.seconds, last.get(line.run, 0.0))
-    return sum(last.values())
 
 
 def write_stats(output: Path, stats: dict[str, Any]) -> None:

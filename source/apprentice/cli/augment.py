@@ -22,8 +22,9 @@ def main(
 ) -> None:
     """Generate demos from segments of source demos, moved to where the objects are; kept only where success holds.
 
-    A run that was stopped goes on when the same command is given again. The result does not depend on how many
-    environments are stepped together.
+    Stops at whichever of --demos, --hours and --coverage is reached first, or at Ctrl-C. A run that was stopped goes on
+    when the same command is given again. The result does not depend on how many environments are stepped together, nor
+    on how many processes or machines generate, nor on whether some of them die.
 
     Args:
         file: Source demos (HDF5), ours or Isaac Lab's, with subtask signals (`apprentice annotate` writes them).
@@ -37,10 +38,13 @@ def main(
     with drawn("Augmenting") as progress:
         result = augment(file, output, cfg if retry else replace(cfg, retry=None), progress)
     stats = result.stats
-    low, high = stats["dgr_interval_95"]
-    say(
-        f"{stats['successes']} demos from {stats['attempts']} attempts: {100 * stats['dgr']:.1f} % "
-        f"[{100 * low:.1f}, {100 * high:.1f}] held success, {stats['successes_per_hour']:.0f} an hour."
-    )
+    if stats["attempts"]:
+        low, high = stats["dgr_interval_95"]
+        say(
+            f"{stats['successes']} demos from {stats['attempts']} attempts: {100 * stats['dgr']:.1f} % "
+            f"[{100 * low:.1f}, {100 * high:.1f}] held success, {stats['successes_per_hour']:.0f} an hour."
+        )
     say(f"Demos in {result.output}, numbers in {result.output}.stats.json.")
-    leave()
+    if result.interrupted:
+        say("Stopped before the goal was reached; the same command goes on from here.")
+    leave(130 if result.interrupted else 0)

@@ -1,0 +1,108 @@
+"""A worker of augmentation: an open session that makes attempts, in this process or in another one."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .cfg import AugmentCfg
+from .coverage import Ranges
+from .lessons import Assignment
+
+if TYPE_CHECKING:
+    from .plan import Planner
+    from .rollout import Finished
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the demos of all workers have in common."""
+
+    meta: dict[str, Any]
+    """As `file_meta` gives it."""
+    physics_fingerprint: str
+    reset_ranges: Ranges
+    """What resets draw, where the task states it."""
+
+
+class Generator:
+    """Makes attempts on an open session."""
+
+    def __init__(self, session: Any, planners: Mapping[str, Planner], cfg: AugmentCfg) -> None:
+        """Prepare.
+
+        Args:
+            session: An open Mimic task; all its environments are used.
+            planners: One per end effector.
+            cfg: Options.
+        """
+        # they import torch, which whoever only gives work to other processes does without
+        from apprentice.tasks.episode import file_meta
+        from apprentice.tasks.fingerprint import physics_fingerprint
+
+        from .rollout import Rollout
+
+        self._rollout = Rollout(session, planners, cfg)
+        self.slots: int = session.num_envs
+        ranges: Ranges = getattr(session.env.cfg, "object_reset_ranges", {})
+        self.facts = Facts(file_meta(session), physics_fingerprint(session), ranges)
+
+    def run(self, next_job: Callable[[], Assignment | None]) -> Iterator[Finished]:
+        """Make attempts, as `apprentice.workers.Worker.run`."""
+        return self._rollout.run(next_job)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenGenerator:
+    """Opens the simulator, of which there is one per process, and makes a `Generator`."""
+
+    source: Path
+    """File of source demos."""
+    content: bytes | None
+    """What is in it, for machines that do not see it."""
+    cfg: AugmentCfg
+    """Options."""
+    num_envs: int
+    """Environments stepped together."""
+    threads: int
+    """Processor threads."""
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[Generator]:
+        """Open it.
+
+        Raises:
+            UserError: If the task or the source demos cannot be used.
+        """
+        from apprentice.tasks.registry import task_info
+        from apprentice.tasks.session import open_session
+
+        from .prepare import infer, make_planners, require_usable
+
+        cfg = self.cfg
+        with self._file() as source:
+            task = cfg.task or infer(source)
+            require_usable(source, task_info(task), cfg)
+            with open_session(
+                task,
+                backend=cfg.backend,
+                num_envs=self.num_envs,
+                variant=cfg.variant,
+                seed=cfg.seed,
+                threads=self.threads,
+            ) as session:
+                yield Generator(session, make_planners(session, source, cfg), cfg)
+
+    @contextlib.contextmanager
+    def _file(self) -> Iterator[Path]:
+        if self.content is None:
+            yield self.source
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / self.source.name
+            path.write_bytes(self.content)
+            yield path

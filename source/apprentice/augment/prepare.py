@@ -1,0 +1,93 @@
+"""What comes before the first attempt: is the task one to augment, are the source demos of use, and planners for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apprentice.demos import DemoFile
+from apprentice.errors import UserError
+
+from .cfg import AugmentCfg
+from .plan import Planner
+from .select import require_strategy
+from .source import SourceDemo, load_source, read_annotated
+
+if TYPE_CHECKING:
+    from apprentice.tasks.registry import TaskInfo
+
+
+def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Planner]:
+    """Planners for all end effectors of an open task.
+
+    Raises:
+        UserError: If the task or the source demos cannot be used.
+    """
+    from apprentice.tasks.eef_maps import action_to_gripper
+
+    require_strategy(cfg.selection)
+    env, info = session.env, session.task_info
+    subtasks = env.cfg.subtask_configs
+    if getattr(env.cfg, "task_constraint_configs", None):
+        raise UserError(f"Expected end effectors that work independently, found subtask constraints in {session.task}.")
+    undetected = [
+        f"{eef} {index}"
+        for eef, parts in subtasks.items()
+        for index, part in enumerate(parts[:-1])
+        if not part.subtask_term_signal
+    ]
+    if undetected:
+        raise UserError(
+            f"Expected a signal for the end of every subtask but the last, found none for {', '.join(undetected)} of "
+            f"{session.task}."
+        )
+    demos: list[SourceDemo] = load_source(
+        source,
+        eefs=list(subtasks),
+        objects=list(session.object_poses()),
+        signals=sorted({part.subtask_term_signal for parts in subtasks.values() for part in parts[:-1]}),
+        to_gripper=lambda actions: action_to_gripper(env, actions),
+    )
+    from_last = env.cfg.datagen_config.generation_interpolate_from_last_target_pose
+    return {
+        eef: Planner(
+            eef,
+            parts,
+            demos,
+            symmetry=info.symmetry,
+            control_hz=session.control_hz,
+            from_last_target=from_last,
+            cfg=cfg,
+        )
+        for eef, parts in subtasks.items()
+    }
+
+
+def require_usable(source: Path, info: TaskInfo, cfg: AugmentCfg) -> None:
+    """Refuse what can't work before the simulator takes its time to start.
+
+    Raises:
+        UserError: If the task is no Mimic task or lacks the variant, or the source demos can't be used for it.
+    """
+    if not info.mimic:
+        raise UserError(
+            f"Expected a task with Isaac Lab's Mimic interface, found {info.id}, which has none: only Mimic tasks "
+            "can be augmented."
+        )
+    if cfg.variant is not None and cfg.variant not in info.variants:
+        offered = f"one of the variants {', '.join(info.variants)}" if info.variants else "no --variant"
+        raise UserError(f"Expected {offered} for {info.id}, found '{cfg.variant}'.")
+    signals = {signal for parts in info.subtasks.values() for _, signal in parts[:-1] if signal}
+    read_annotated(source, eefs=info.eef_names, objects=info.objects, signals=sorted(signals))
+
+
+def infer(source: Path) -> str:
+    """Id of the task that a source file belongs to."""
+    from apprentice.tasks.infer import demo_structure, infer_task
+
+    with DemoFile(source) as file:
+        if not file.names:
+            raise UserError(f"{source}: expected source demos, found none.")
+        first = file.names[0]
+        structure = demo_structure(file.keys(first), file.action_dim or 0)
+        return infer_task(structure, file.task).task
