@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, NoiseCfg, RecoveryCfg, stock_cfg
+from apprentice.augment.generator import Generator
 from apprentice.augment.recovery import pushes
 from apprentice.augment.run import Run
 from apprentice.demos import EXECUTED, Demo, DemoFile, DemoWriter, check_file
@@ -25,9 +26,8 @@ def generate(folder: Path, name: str, cfg: AugmentCfg) -> list[Demo]:
     source, output = folder / "source.hdf5", folder / f"{name}.hdf5"
     if not source.exists():
         write_source(source)
-    Run(
-        PushWorld(4), planners(source, cfg), source=source, output=output, cfg=cfg, identity={"source_sha256": ""}
-    ).generate()
+    generator = Generator(PushWorld(4), planners(source, cfg), cfg)
+    Run(generator, source=source, output=output, cfg=cfg, identity={"source_sha256": ""}).generate()
     assert check_file(output).ok
     with DemoFile(output) as file:
         return [file.read(name) for name in file.names]

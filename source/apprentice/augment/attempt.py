@@ -134,8 +134,8 @@ class Outcome:
     step_backs: int
     initial_objects: dict[str, list[float]]
     subtasks: list[dict[str, Any]]
-    """Per end effector and subtask: eef, index, object, signal, tries, failures; those two by segment and pose region as
-    "used", rows of source demo, source demo that starts nearest, tries, failures; "tried", which says of each try in
+    """Per end effector and subtask: eef, index, object, signal, tries, failures; those two by segment and pose region
+    as "used", rows of source demo, source demo that starts nearest, tries, failures; "tried", which says of each try in
     order its source_demo, its steps and the cause of its failure (None if it reached its end), with the object and by
     how much it was off; and of the try that was kept: source_demo, start, end, offset, bridge_steps."""
 

@@ -1,0 +1,72 @@
+"""Augmentation on two machines, one of which dies: both are this one, with a Ray node of its own each."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apprentice.augment.augment import augment
+from apprentice.augment.cfg import AugmentCfg, NoiseCfg
+from apprentice.augment.generator import Generator
+from apprentice.augment.identity import file_sha256
+from apprentice.augment.prepare import make_planners
+from apprentice.augment.run import Run
+from apprentice.demos import DemoFile
+from apprentice.record.cfg import RecordCfg
+from apprentice.record.operators import scripted_operators
+from apprentice.record.recorder import record_session
+from apprentice.tasks.session import open_session
+
+TASK = "Apprentice-Stack-Franka"
+CFG = AugmentCfg(demos=12, seed=7, task=TASK, num_envs=8, threads=1, noise=NoiseCfg(kind="task"))
+
+
+@pytest.fixture
+def nodes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100 << 20})
+        other = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+        yield cluster, other
+        cluster.shutdown()
+
+
+class KillAt:
+    """Takes a machine's power away when so many demos are made."""
+
+    def __init__(self, demos, cluster, node) -> None:
+        self.demos, self.cluster, self.node = demos, cluster, node
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        if done >= self.demos and self.node is not None:
+            self.cluster.remove_node(self.node, allow_graceful=False)
+            self.node = None
+
+
+def demos(path: Path):
+    with DemoFile(path) as file:
+        return [file.read(name) for name in file.names]
+
+
+def test_two_machines_of_which_one_dies_make_what_one_process_makes(nodes, tmp_path):
+    source, alone = tmp_path / "source.hdf5", tmp_path / "alone.hdf5"
+    with open_session(TASK, num_envs=12) as session:
+        record_session(session, source, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
+        identity = json.loads(json.dumps({"source_sha256": file_sha256(source), "cfg": CFG.identity}))
+        generator = Generator(session, make_planners(session, source, CFG), CFG)
+        Run(generator, source=source, output=alone, cfg=CFG, identity=identity).generate()
+        cluster, other = nodes
+        power = KillAt(3, cluster, other)
+        cfg = replace(CFG, workers=2, cluster=cluster.address)
+        result = augment(source, tmp_path / "two.hdf5", cfg, power)
+    assert power.node is None
+    assert result.stats["workers"] == 2
+    for one, two in zip(demos(alone), demos(result.output), strict=True):
+        assert one.attrs["seed"] == two.attrs["seed"]
+        np.testing.assert_array_equal(one.actions, two.actions)
+        for key, value in one.data.items():
+            np.testing.assert_array_equal(value, two.data[key], err_msg=key)
