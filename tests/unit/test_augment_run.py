@@ -173,7 +173,7 @@ def test_a_task_that_cannot_succeed_is_given_up_with_the_reason(source, tmp_path
     cfg = dataclasses.replace(CFG, retry=None, give_up_after=10)
     generator = Generator(Broken(4), planners(source, cfg), cfg)
     run = Run(generator, source=source, output=tmp_path / "none.hdf5", cfg=cfg, identity=IDENTITY)
-    with pytest.raises(UserError, match="10 attempts ended at 'press', where 10 of 10 tries failed"):
+    with pytest.raises(UserError, match="10 attempts to succeed, found none: press failed in 10 of 10 tries"):
         run.generate()
     assert json.loads(stats_path(tmp_path / "none.hdf5").read_text())["successes"] == 0
 

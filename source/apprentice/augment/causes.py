@@ -126,6 +126,8 @@ class Cause:
     """How far the hand was turned from its target, where that is what was wrong."""
     step: int | None = None
     """Control step of the try at which it showed."""
+    gripper_moved: bool = True
+    """Whether the gripper was told to move at all."""
 
 
 def diagnose(failed: Try) -> Cause:
@@ -258,7 +260,8 @@ def _missing(failed: Try) -> Cause:
         at, there = failed.length, len(source.eef) - 1
     expected = _in_hand(source.eef[there : there + 1], source.objects[about][there : there + 1])[0]
     found = _in_hand(failed.eef[at : at + 1], failed.objects[about][at : at + 1])[0]
-    return Cause(name=MISSED, object=about, off_m=_norm(found - expected), step=at)
+    off_m = _norm(found - expected)
+    return Cause(name=MISSED, object=about, off_m=off_m, step=at, gripper_moved=bool(failed.changes))
 
 
 def _firm_at_end(failed: Try, name: str, since: int) -> bool:

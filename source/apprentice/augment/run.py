@@ -18,7 +18,8 @@ from .generator import Facts
 from .goals import Goals, Standing
 from .journal import Journal, journal_path
 from .lessons import Assignment, Ledger
-from .stats import most_common_failure, summarise, write_stats
+from .probe import Probe
+from .stats import summarise, write_stats
 
 if TYPE_CHECKING:
     from .rollout import Finished
@@ -76,6 +77,9 @@ class Run:
         """Attempts that ended before one with a lower number did."""
         self._handed_out = 0
         self._coverage, self._ledger = self._no_coverage(), Ledger(cfg.learn, self._no_coverage())
+        self._probe = Probe(cfg.give_up_after)
+        self._hopeless: str | None = None
+        """Why it makes no sense to go on."""
         self._outcomes: list[Outcome] = []
         """Attempts that are in the journal."""
         self._successes = 0
@@ -103,17 +107,19 @@ class Run:
                 self._reconcile(writer, journal)
             stats = self._stats(journal)
         write_stats(self._output, stats)
+        if self._hopeless is not None:
+            raise UserError(self._hopeless)
         return AugmentResult(output=self._output, stats=stats, outcomes=self._outcomes, interrupted=interrupted)
 
     def _go_on(self, writer: DemoWriter, journal: Journal) -> None:
         self._report(journal)
-        if self._goals.reached(self._standing(journal)):
+        if self._hopeless is not None or self._goals.reached(self._standing(journal)):
             return
         for finished in self._worker.run(lambda: self._next(journal)):
             self._waiting[finished.number] = finished
             self._save_in_order(writer, journal)
             self._report(journal)
-            if self._goals.reached(self._standing(journal)):
+            if self._hopeless is not None or self._goals.reached(self._standing(journal)):
                 return
 
     def _next(self, journal: Journal) -> Assignment | None:
@@ -133,18 +139,14 @@ class Run:
                 writer.append(self._demo(finished))
             journal.append(finished.outcome)
             self._note(finished.outcome)
-            if len(self._outcomes) >= self._cfg.give_up_after and not self._successes:
-                write_stats(self._output, self._stats(journal))
-                raise UserError(
-                    f"Expected some of {len(self._outcomes)} attempts to succeed, found none: "
-                    f"{most_common_failure(self._outcomes)}. Look at the source demos there, or try --variant or "
-                    "--selection."
-                )
+            if self._hopeless is not None:
+                return
 
     def _note(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._successes += outcome.success
         self._coverage.add(outcome.initial_objects, outcome.success)
+        self._hopeless = self._hopeless or self._probe.add(outcome)
 
     def _demo(self, finished: Finished) -> Demo:
         outcome, meta = finished.outcome, self._facts.meta
@@ -207,7 +209,13 @@ class Run:
             "source_file": str(self._source),
             "source_sha256": self._identity["source_sha256"],
         }
-        return summarise(journal.lines, about=about, retry=self._cfg.retry is not None, workers=self._workers)
+        return summarise(
+            journal.lines,
+            about=about,
+            retry=self._cfg.retry is not None,
+            workers=self._workers,
+            coverage=self._coverage,
+        )
 
     def _no_coverage(self) -> Coverage:
         return Coverage(self._facts.meta["symmetry"], self._facts.reset_ranges)

@@ -12,7 +12,9 @@ from typing import Any
 from scipy.stats import binomtest
 
 from .attempt import Outcome
+from .coverage import Coverage
 from .journal import Line, last_of_runs
+from .tally import attempt_causes, subtask_rows
 
 
 def stats_path(output: Path) -> Path:
@@ -20,7 +22,14 @@ def stats_path(output: Path) -> Path:
     return output.with_name(output.name + ".stats.json")
 
 
-def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, workers: int = 1) -> dict[str, Any]:
+def summarise(
+    lines: Sequence[Line],
+    *,
+    about: dict[str, Any],
+    retry: bool,
+    workers: int = 1,
+    coverage: Coverage | None = None,
+) -> dict[str, Any]:
     """Statistics of the attempts of a run.
 
     "seconds", and "successes_per_hour" from them, are spent generating; "wall_seconds" includes the starts of the
@@ -31,6 +40,7 @@ def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, work
         about: Entries that say which run it is: task, variant, backend, seed, source_file.
         retry: Whether failed subtasks were tried again.
         workers: Processes that generated.
+        coverage: Of these attempts.
     """
     outcomes = [line.outcome for line in lines]
     successes = [outcome for outcome in outcomes if outcome.success]
@@ -49,9 +59,11 @@ def summarise(lines: Sequence[Line], *, about: dict[str, Any], retry: bool, work
         "wall_seconds": wall_seconds,
         "workers": workers,
         "retry": retry,
-        "subtasks": _subtasks(outcomes),
+        "subtasks": subtask_rows(outcomes),
         "initial_states": _initial_states(outcomes),
         "lengths": [outcome.length for outcome in successes],
+        "coverage": None if coverage is None else coverage.summary(),
+        "attempt_causes": attempt_causes(outcomes),
         "failure_causes": dict(Counter(outcome.cause for outcome in outcomes if outcome.cause is not None)),
     }
 
@@ -70,33 +82,6 @@ def write_stats(output: Path, stats: dict[str, Any]) -> None:
     scratch = path.with_name(path.name + ".tmp")
     scratch.write_text(json.dumps(stats, indent=1))
     os.replace(scratch, path)
-
-
-def most_common_failure(outcomes: Sequence[Outcome]) -> str:
-    """Which subtask stops the attempts, in words."""
-    causes = Counter(outcome.cause for outcome in outcomes if outcome.cause is not None)
-    tried: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
-    for outcome in outcomes:
-        for part in outcome.subtasks:
-            name = part["signal"] or "final"
-            tried[name] += part["tries"]
-            failed[name] += part["failures"]
-    cause, count = causes.most_common(1)[0]
-    return f"{count} attempts ended at '{cause}', where {failed[cause]} of {tried[cause]} tries failed"
-
-
-def _subtasks(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
-    for outcome in outcomes:
-        for part in outcome.subtasks:
-            row = rows.setdefault(
-                (part["eef"], part["index"]),
-                {key: part[key] for key in ("eef", "index", "object", "signal")} | {"tries": 0, "failures": 0},
-            )
-            row["tries"] += part["tries"]
-            row["failures"] += part["failures"]
-    return list(rows.values())
 
 
 def _initial_states(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -81,6 +81,8 @@ class Witness:
                 for key, value in (("off_m", cause.off_m), ("off_rad", cause.off_rad))
                 if value is not None
             }
+            if not cause.gripper_moved:
+                row["gripper_moved"] = False
         attempt.tried.setdefault((eef, arm.subtask), []).append(row)
 
     def _seen(self, env_id: int, eef: str, recorded: Tree, steps: int, succeeded: bool) -> Try:
