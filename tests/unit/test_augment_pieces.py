@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from apprentice.augment import bridge, noise
 from apprentice.augment.attempt import ArmState, Attempt, Mark
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg
+from apprentice.augment.constraints import Constraints
 from apprentice.augment.plan import Scene
 from apprentice.augment.retry import go_back, note_failure
 from apprentice.augment.segment import draw_boundaries, nominal_boundaries
@@ -244,18 +245,23 @@ def test_an_attempt_goes_further_back_each_time_its_tries_are_used_up():
         number=0, seed=0, rng=np.random.default_rng(0), initial_objects={}, arms={"hand": ArmState(3, None, 0)}
     )
     plan = SimpleNamespace(demo=0, region=0)
-    for index in range(4):
-        key = ("hand", index)
-        attempt.marks[key] = Mark(f"snapshot {index}", 0, 10 * index, {"hand": ArmState(index, None, 0)})
-        attempt.played[key], attempt.failed[key] = plan, []
+
+    def reach_last():
+        for key in (("hand", index) for index in range(4)):
+            if key not in attempt.marks:
+                attempt.marks[key] = Mark(f"snapshot {key[1]}", 0, 10 * key[1], {"hand": ArmState(key[1], None, 0)})
+                attempt.played[key], attempt.failed[key] = plan, []
+
     last, snapshots = ("hand", 3), []
     for _ in range(7):
-        note_failure(attempt, last)
-        mark = go_back(attempt, last, RetryCfg(tries=2, step_backs=3))
+        reach_last()
+        note_failure(attempt, last, Constraints())
+        mark = go_back(attempt, last, RetryCfg(tries=2, step_backs=3), Constraints())
         snapshots.append(None if mark is None else mark.snapshot)
-        if mark is not None and mark.snapshot != "snapshot 3":
-            attempt.failed[last] = []  # what a new snapshot of the last subtask does
+        assert attempt.arms == mark.arms
+        assert attempt.arms["hand"].subtask == max(index for _, index in attempt.marks)
     assert snapshots == [f"snapshot {index}" for index in (3, 2, 3, 1, 3, 0, 3)]
-    note_failure(attempt, last)
-    assert go_back(attempt, last, RetryCfg(tries=2, step_backs=3)) is None
+    reach_last()
+    note_failure(attempt, last, Constraints())
+    assert go_back(attempt, last, RetryCfg(tries=2, step_backs=3), Constraints()) is None
     assert attempt.failures[last] == 8

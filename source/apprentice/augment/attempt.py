@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from apprentice.demos import Tree
@@ -26,14 +26,14 @@ class ArmState:
     subtask: int
     """Number of its subtask."""
     plan: Plan | None
-    """What it is playing; None when it needs a plan."""
+    """What it is playing; None when it needs a plan, or waits for others to be ready."""
     cursor: int
     """Next step of the plan."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The moment at which an end effector began a subtask."""
+    """The moment at which end effectors began subtasks, just before they had plans."""
 
     snapshot: Any
     """State of some environments at that time."""
@@ -106,12 +106,18 @@ class Attempt:
         counts = self.used.setdefault(key, {}).setdefault((plan.demo, plan.region), [0, 0])
         counts[failed] += 1
 
-    def rewind(self, key: tuple[str, int]) -> Mark:
-        """Take all end effectors back to where a subtask began; that subtask needs a new plan."""
-        mark = self.marks[key]
-        self.arms = dict(mark.arms)
-        eef, subtask = key
-        self.arms[eef] = replace(self.arms[eef], subtask=subtask, plan=None, cursor=0)
+    def rewind(self, keys: Collection[tuple[str, int]]) -> Mark:
+        """Take all end effectors back to where the first of some subtasks began.
+
+        Those subtasks need new plans. Others that began at the same moment play theirs again.
+        """
+        mark = min((self.marks[key] for key in keys if key in self.marks), key=lambda mark: mark.step)
+        for eef, arm in mark.arms.items():
+            key = (eef, arm.subtask)
+            again = arm.plan is None and key not in keys and self.marks.get(key) is mark
+            self.arms[eef] = ArmState(arm.subtask, self.played[key], 0) if again else arm
+        # what began later did not happen
+        self.marks = {key: known for key, known in self.marks.items() if known.step <= mark.step}
         return mark
 
 
@@ -137,7 +143,8 @@ class Outcome:
     """Per end effector and subtask: eef, index, object, signal, tries, failures; those two by segment and pose region
     as "used", rows of source demo, source demo that starts nearest, tries, failures; "tried", which says of each try in
     order its source_demo, its steps and the cause of its failure (None if it reached its end), with the object and by
-    how much it was off; and of the try that was kept: source_demo, start, end, offset, bridge_steps."""
+    how much it was off; and of the try that was kept: step (of the episode, at which it began), source_demo, start,
+    end, offset, bridge_steps."""
 
 
 def describe_subtasks(attempt: Attempt, planner: Planner) -> list[dict[str, Any]]:
@@ -164,6 +171,7 @@ def _describe(attempt: Attempt, planner: Planner, index: int) -> dict[str, Any]:
     if plan is None:
         return described
     return described | {
+        "step": attempt.marks[key].step if key in attempt.marks else None,
         "source_demo": planner.demos[plan.demo].name,
         "start": plan.start,
         "end": plan.end,

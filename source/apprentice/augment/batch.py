@@ -9,6 +9,9 @@ from torch import Tensor
 
 from .attempt import ArmState
 
+OPEN = 2**62
+"""A gate that is behind the end of every plan."""
+
 
 class PlanBatch:
     """Targets and gripper commands of N environments, each with a plan and a place in it of its own."""
@@ -33,6 +36,9 @@ class PlanBatch:
         self._signal_risen = torch.zeros(num_envs, dtype=torch.bool)
         self.cursor = torch.zeros(num_envs, dtype=torch.long)
         """Next step of each plan; past the end, the last one is held. Shape (N,)."""
+        self.gate = torch.full((num_envs,), OPEN, dtype=torch.long)
+        """Step of each plan at which it waits for other end effectors, holding the step before, at least 1. Shape
+        (N,)."""
         self.in_last = torch.zeros(num_envs, dtype=torch.bool)
         """Whether each plays the last subtask. Shape (N,)."""
 
@@ -52,14 +58,24 @@ class PlanBatch:
         self._gripper[env_id, :length] = arm.plan.gripper
         self._length[env_id] = length
         self.cursor[env_id] = arm.cursor
+        self.gate[env_id] = OPEN
         self.in_last[env_id] = last
         self._signal[env_id] = -1 if signal is None else self._signals[signal]
         self._signal_risen[env_id] = False
 
+    def rest(self, env_id: int, target: Tensor, gripper: Tensor) -> None:
+        """Hold a pose for as long as no plan is loaded. Shapes (4, 4), (G,)."""
+        self._targets[env_id, 0] = self._labels[env_id, 0] = target
+        self._gripper[env_id, 0] = gripper
+        self._length[env_id] = self.gate[env_id] = 1
+        self.cursor[env_id] = 0
+        self.in_last[env_id] = False
+        self._signal[env_id] = -1
+
     @property
     def over(self) -> Tensor:
         """Which environments have played their plan to its end. Shape (N,)."""
-        return self.cursor >= self._length
+        return (self.cursor >= self._length) & (self.gate > self._length)
 
     def current(self) -> tuple[Tensor, Tensor]:
         """Targets and gripper commands of this step. Shapes (N, 4, 4), (N, G)."""
@@ -71,7 +87,11 @@ class PlanBatch:
 
     @property
     def _at(self) -> Tensor:
-        return torch.minimum(self.cursor, self._length - 1)
+        return torch.minimum(torch.minimum(self.cursor, self._length - 1), self.gate - 1)
+
+    def advance(self, active: Tensor) -> None:
+        """Go on by one step in active environments, as far as gates let them. Shape (N,)."""
+        self.cursor = torch.minimum(self.cursor + active.long(), self.gate)
 
     def watch(self, signals: Tensor) -> None:
         """Note the subtask signals after a step. Shape (N, number of signals)."""

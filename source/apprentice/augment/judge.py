@@ -45,7 +45,8 @@ class Judge:
         self.success_in_try = torch.zeros(n, dtype=torch.bool)
         """Whether it was true since the attempt began or was last taken back. Shape (N,)."""
         longest = max(int(planner.nominal[:, -1, 1].max()) for planner in planners.values())
-        bridges = max(_ROOM_PER_BRIDGE * len(planner.subtasks) for planner in planners.values())
+        counts = [len(planner.subtasks) for planner in planners.values()]
+        bridges = _ROOM_PER_BRIDGE * (sum(counts) if state.constraints.orders else max(counts))
         self._max_steps = state.cfg.wait_steps + 2 * (longest + bridges)
 
     def begin(self, env_ids: Sequence[int]) -> None:
@@ -81,7 +82,7 @@ class Judge:
         too_late = (self._waited > cfg.wait_steps) & ~held & ~too_long
         verdicts = Verdicts(
             finished=dict.fromkeys(_ids(held)) | dict.fromkeys(_ids(too_long), TOO_LONG),
-            lost=dict.fromkeys(_ids(too_late), self._longest),
+            lost={env_id: self._last_to_begin(env_id) for env_id in _ids(too_late)},
         )
         for env_id, eefs in self._ended(state.active & ~held & ~too_long).items():
             missed = [eef for eef in eefs if not self._reached(env_id, eef)]
@@ -91,10 +92,10 @@ class Judge:
                 verdicts.reached[env_id] = eefs
         return verdicts
 
-    @property
-    def _longest(self) -> str:
+    def _last_to_begin(self, env_id: int) -> str:
         """End effector that begins anew when all have finished and success did not come."""
-        return max(self._state.planners, key=lambda eef: len(self._state.planners[eef].subtasks))
+        attempt = self._state.attempt(env_id)
+        return max(attempt.arms, key=lambda eef: attempt.marks[eef, attempt.arms[eef].subtask].step)
 
     def _ended(self, going_on: Tensor) -> dict[int, list[str]]:
         """End effectors that have played a subtask other than the last one to its end, per environment."""

@@ -17,7 +17,7 @@ from .recovery import pushes
 from .segment import Boundaries, draw_boundaries, nominal_boundaries
 from .select import Records, Starts, by_strategy, choose
 from .source import SourceDemo
-from .transform import displacement, grasp_correction, held_object
+from .transform import displacement, grasp_correction, held_object, hold_correction
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,22 @@ class Plan:
     needs_signal_at_end: bool
     """Whether the subtask's signal must be true when the plan ends, or just have risen during it: what it did in the
     source demo."""
+    moved: Tensor
+    """Rigid motion from the source scene to the present one. Shape (4, 4)."""
+    meet_at: int | None = None
+    """Step from which on it is played in step with the plan of another end effector; it waits for that one there."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the plans of end effectors that do something together have in common."""
+
+    demo: int
+    """Index of the source demo."""
+    moved: Tensor
+    """Rigid motion from the source scene to the present one. Shape (4, 4)."""
+    carried: str | None
+    """Object that all of them hold."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,7 @@ class Planner:
         self.demos = [demos[index] for index in usable]
         self._starts, self._records = Starts(self.demos, eef), Records(eef, [demo.name for demo in self.demos])
         self._lengths = np.array([demo.length for demo in self.demos])
-        self._symmetry = symmetry if cfg.use_symmetry else {}
+        self.symmetry = symmetry if cfg.use_symmetry else {}
         self._speed_m, self._turn_rad = cfg.bridge.speed_m_s / control_hz, cfg.bridge.turn_rad_s / control_hz
         self._from_last_target = from_last_target
         self._cfg = cfg
@@ -119,6 +135,7 @@ class Planner:
         last_target: Tensor | None,
         rng: np.random.Generator,
         lessons: Lessons = NO_LESSONS,
+        shared: Shared | None = None,
     ) -> Plan:
         """Choose a segment and fit it into the scene.
 
@@ -131,26 +148,31 @@ class Planner:
             last_target: Where the plan before ended, if there was one. Shape (4, 4).
             rng: The attempt's generator.
             lessons: What is known of earlier attempts.
+            shared: What was settled with another end effector, in place of choosing and moving alone.
         """
         subtask, eef = self.subtasks[index], scene.eef[self.eef]
         about: str | None = subtask.object_ref
         rows = boundaries[:, index]
-        order = self._symmetry.get(about, 1) if about is not None else 1
-        present = None if about is None else scene.objects[about]
-        distances = self._starts.distances(rows[:, 0], about, eef, present, order)
-        region = self._starts.region(distances)
-        if keep_demo is not None:
-            chosen = keep_demo
-        elif self._cfg.selection == "nearest":
-            chosen = choose(distances, self._records.of(index, region, lessons), failed, rng)
-        else:
-            chosen = self._by_strategy(subtask, scene, rows, rng)
+        if shared is not None:
+            keep_demo = shared.demo
+        chosen, region = self.choose(
+            index, scene, boundaries, failed=failed, keep_demo=keep_demo, rng=rng, lessons=lessons
+        )
         demo, (start, end) = self.demos[chosen], (int(step) for step in rows[chosen])
         targets, gripper = demo.target[self.eef][start:end], demo.gripper[self.eef][start:end]
-        if about is not None:
+        moved = torch.eye(4, dtype=targets.dtype)
+        if shared is not None:
+            moved = shared.moved
+        elif about is not None:
+            order = self.symmetry.get(about, 1)
             moved = displacement(demo.objects[about][start], scene.objects[about], targets[0], eef, order)
-            targets = moved @ targets
-        if self._cfg.keep_grasp:
+        targets = moved @ targets
+        carried = None if shared is None else shared.carried
+        if self._cfg.keep_grasp and carried is not None:
+            targets = targets @ hold_correction(
+                demo.eef[self.eef][start], demo.objects[carried][start], eef, scene.objects[carried]
+            )
+        elif self._cfg.keep_grasp:
             held = held_object(
                 demo.eef[self.eef][start:end], {name: p[start:end] for name, p in demo.objects.items()}, about
             )
@@ -186,7 +208,45 @@ class Planner:
             bridge_steps=len(way),
             last_target=path[-1],
             needs_signal_at_end=not last and bool(demo.signals[signal][min(end, demo.length - 1)]),
+            moved=moved,
         )
+
+    def choose(
+        self,
+        index: int,
+        scene: Scene,
+        boundaries: Boundaries,
+        *,
+        failed: Sequence[int],
+        keep_demo: int | None,
+        rng: np.random.Generator,
+        lessons: Lessons = NO_LESSONS,
+    ) -> tuple[int, int]:
+        """Choose a source demo, as `plan` does.
+
+        Args:
+            index: Those of `plan`.
+            scene: Likewise.
+            boundaries: Likewise.
+            failed: Likewise.
+            keep_demo: Likewise.
+            rng: Likewise.
+            lessons: Likewise.
+
+        Returns:
+            Index of the demo, and the pose region in which the end effector is.
+        """
+        subtask, rows, eef = self.subtasks[index], boundaries[:, index], scene.eef[self.eef]
+        about: str | None = subtask.object_ref
+        order = self.symmetry.get(about, 1) if about is not None else 1
+        present = None if about is None else scene.objects[about]
+        distances = self._starts.distances(rows[:, 0], about, eef, present, order)
+        region = self._starts.region(distances)
+        if keep_demo is not None:
+            return keep_demo, region
+        if self._cfg.selection == "nearest":
+            return choose(distances, self._records.of(index, region, lessons), failed, rng), region
+        return self._by_strategy(subtask, scene, rows, rng), region
 
     def _by_strategy(self, subtask: Any, scene: Scene, rows: np.ndarray, rng: np.random.Generator) -> int:
         about: str | None = subtask.object_ref

@@ -9,7 +9,9 @@ from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 
 from .cfg import AugmentCfg
+from .constraints import read_constraints
 from .plan import Planner
+from .segment import nominal_boundaries
 from .select import require_strategy
 from .source import SourceDemo, load_source, read_annotated
 
@@ -28,8 +30,7 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
     require_strategy(cfg.selection)
     env, info = session.env, session.task_info
     subtasks = env.cfg.subtask_configs
-    if getattr(env.cfg, "task_constraint_configs", None):
-        raise UserError(f"Expected end effectors that work independently, found subtask constraints in {session.task}.")
+    read_constraints(env.cfg)
     undetected = [
         f"{eef} {index}"
         for eef, parts in subtasks.items()
@@ -48,6 +49,11 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
         signals=sorted({part.subtask_term_signal for parts in subtasks.values() for part in parts[:-1]}),
         to_gripper=lambda actions: action_to_gripper(env, actions),
     )
+    # end effectors that do something together take it from the same demo
+    usable = [set(nominal_boundaries(demos, parts, eef)[0]) for eef, parts in subtasks.items()]
+    demos = [demos[index] for index in sorted(set.intersection(*usable))]
+    if not demos:
+        raise UserError(f"{source}: expected a demo with all subtasks of {', '.join(subtasks)} in order, found none.")
     from_last = env.cfg.datagen_config.generation_interpolate_from_last_target_pose
     return {
         eef: Planner(

@@ -1,7 +1,7 @@
 """Plays attempts in all environments at once: each has plans of its own, and begins the next attempt when one ends.
 
-The parts: `planning` gives end effectors plans, `recording` keeps what they do, `judge` sees what ended and how, and
-`retry` says where to go back to. All work on one `RolloutState`.
+The parts: `planning` gives end effectors plans, `waiting` lets them wait for each other, `recording` keeps what they
+do, `judge` sees what ended and how, and `retry` says where to go back to. All work on one `RolloutState`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from .planning import PlanMaker
 from .recording import Recording
 from .retry import go_back, note_failure
 from .state import RolloutState
+from .waiting import set_gates
 from .witness import Witness
 
 _ENVS_PER_RESET = 32
@@ -92,7 +93,10 @@ class Rollout:
             self._begin_attempts(next_attempt)
             if not bool(self._state.active.any()):
                 return
-            self._plan_maker.make_plans()
+            beginning = self._plan_maker.beginning()
+            self._mark(beginning)
+            self._plan_maker.make_plans(beginning)
+            set_gates(self._state)
             self._advance()
             yield from self._act_on(self._judge.judge(self._recording.lengths))
 
@@ -124,7 +128,8 @@ class Rollout:
                 lessons=assignment.lessons,
                 arms={eef: ArmState(0, None, 0) for eef in self._planners},
             )
-        self._mark({env_id: list(self._planners) for env_id in env_ids})
+            for eef in self._planners:
+                state.rest(env_id, eef)
 
     def _reset(self, beginning: Mapping[int, Assignment]) -> dict[int, int]:
         """Draw initial states. Returns the seed of each environment's."""
@@ -145,12 +150,18 @@ class Rollout:
     def _initial_objects(self, env_id: int) -> dict[str, list[float]]:
         return {name: _x_y_yaw(pose) for name, pose in self._state.scene(env_id).objects.items()}
 
-    def _mark(self, eefs: Mapping[int, list[str]]) -> None:
-        """Take a snapshot of environments in which end effectors begin subtasks."""
-        if not eefs:
+    def _mark(self, beginning: Mapping[int, list[str]]) -> None:
+        """Take a snapshot of environments in which end effectors begin subtasks, for the first time or elsewhere."""
+        new: dict[int, list[str]] = {}
+        for env_id, eefs in beginning.items():
+            attempt = self._state.attempt(env_id)
+            names = [eef for eef in eefs if (eef, attempt.arms[eef].subtask) not in attempt.marks]
+            if names:
+                new[env_id] = names
+        if not new:
             return
-        snapshot = self._session.snapshot(list(eefs))
-        for place, (env_id, names) in enumerate(eefs.items()):
+        snapshot = self._session.snapshot(list(new))
+        for place, (env_id, names) in enumerate(new.items()):
             attempt = self._state.attempt(env_id)
             for name, arm in attempt.arms.items():
                 attempt.arms[name] = replace(arm, cursor=int(self._state.batches[name].cursor[env_id]))
@@ -171,10 +182,9 @@ class Rollout:
         before = self._recording.before_step(labels, actions, state.obs)
         state.obs = self._session.step(actions, None if bool(state.active.all()) else state.active)
         self._recording.after_step(before, state.active)
-        moved = state.active.long()
-        state.simulated += moved
+        state.simulated += state.active.long()
         for batch in state.batches.values():
-            batch.cursor += moved
+            batch.advance(state.active)
 
     def _actions(self, targets: Mapping[str, Tensor], grippers: Mapping[str, Tensor]) -> Tensor:
         """What leads end effectors to their targets from where they are, in active environments. Shape (N, A)."""
@@ -191,7 +201,7 @@ class Rollout:
             for eef in eefs:
                 self._note(env_id, eef, reached=True)
                 arms[eef] = ArmState(arms[eef].subtask + 1, None, 0)
-        self._mark(verdicts.reached)
+                self._state.rest(env_id, eef)
         for env_id, eef in verdicts.lost.items():
             cause = self._give_up_or_go_back(env_id, eef)
             if cause is not None:
@@ -201,10 +211,12 @@ class Rollout:
         """Act on a subtask that did not reach its end. Returns the cause if that ends the attempt."""
         state, attempt, retry = self._state, self._state.attempt(env_id), self._cfg.retry
         key = (eef, attempt.arms[eef].subtask)
-        self._note(env_id, eef, reached=False)
-        note_failure(attempt, key)
+        for member, subtask in state.constraints.group(key):
+            if attempt.arms[member].subtask == subtask:
+                self._note(env_id, member, reached=False)
+        note_failure(attempt, key, state.constraints)
         spent = retry is None or int(state.simulated[env_id]) >= self._most_effort
-        mark = None if spent or retry is None else go_back(attempt, key, retry)
+        mark = None if spent or retry is None else go_back(attempt, key, retry, state.constraints)
         if mark is None:
             subtasks = self._planners[eef].subtasks
             return FINAL if key[1] == len(subtasks) - 1 else subtasks[key[1]].subtask_term_signal
@@ -212,7 +224,9 @@ class Rollout:
         self._recording.cut(env_id, mark.step)
         self._judge.go_back([env_id])
         for name, arm in attempt.arms.items():
-            if arm.plan is not None:
+            if arm.plan is None:
+                state.rest(env_id, name)
+            else:
                 state.load(env_id, name)
         return None
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from .attempt import Attempt
 from .batch import PlanBatch
 from .cfg import AugmentCfg
+from .constraints import Constraints, Key, read_constraints
 from .plan import Planner, Scene
 
 _OBJECT = "datagen_info/object_pose/"
@@ -27,6 +28,8 @@ class RolloutState:
     """One per end effector."""
     cfg: AugmentCfg
     """Options."""
+    constraints: Constraints = field(init=False)
+    """What the subtasks of different end effectors owe each other."""
     attempts: list[Attempt | None] = field(init=False)
     """The attempt in each environment; None in those that rest."""
     active: Tensor = field(init=False)
@@ -46,8 +49,13 @@ class RolloutState:
         self.active = torch.zeros(n, dtype=torch.bool)
         self.simulated = torch.zeros(n, dtype=torch.long)
         self.signal_names = list(self.session.subtask_signals())
+        self.constraints = read_constraints(self.session.env.cfg)
+        # a plan may be slowed down for that of another end effector
+        shared = sum(planner.max_steps for planner in self.planners.values()) if self.constraints.together else 0
         self.batches = {
-            eef: PlanBatch(n, planner.max_steps, planner.demos[0].gripper[eef].shape[-1], self.signal_names)
+            eef: PlanBatch(
+                n, max(shared, planner.max_steps), planner.demos[0].gripper[eef].shape[-1], self.signal_names
+            )
             for eef, planner in self.planners.items()
         }
         self.obs = self.session.observe()
@@ -68,6 +76,25 @@ class RolloutState:
                 if key.startswith(_OBJECT)
             },
         )
+
+    def ended(self, env_id: int, key: Key) -> bool:
+        """Whether an end effector has played a subtask to its end."""
+        eef, index = key
+        arm = self.attempt(env_id).arms[eef]
+        if arm.subtask != index:
+            return arm.subtask > index
+        last = index == len(self.planners[eef].subtasks) - 1
+        return last and arm.plan is not None and bool(self.batches[eef].over[env_id])
+
+    def rest(self, env_id: int, eef: str) -> None:
+        """Let an end effector stay where it was last sent, until it is given a plan."""
+        attempt, batch = self.attempt(env_id), self.batches[eef]
+        before = attempt.played.get((eef, attempt.arms[eef].subtask - 1))
+        if before is not None:
+            batch.rest(env_id, before.last_target.to(torch.float32), before.gripper[-1])
+        else:
+            here = self.obs[f"datagen_info/eef_pose/{eef}"][env_id]
+            batch.rest(env_id, here.to(torch.float32), self.planners[eef].demos[0].gripper[eef][0])
 
     def load(self, env_id: int, eef: str) -> None:
         """Let an end effector play its plan, from its cursor."""

@@ -8,10 +8,21 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from apprentice.poses import inverse, make_pose, position, rotation, rotation_angle, rotation_z
+from apprentice.poses import (
+    exp_rotation,
+    inverse,
+    log_rotation,
+    make_pose,
+    position,
+    rotation,
+    rotation_angle,
+    rotation_z,
+)
 
 GRASP_CORRECTION_M = 0.02
 """Largest correction for how an object lies in the hand."""
+GRASP_CORRECTION_RAD = 0.2
+"""The same for how it is turned, where it cannot turn in the hand."""
 _MOVED_M = 0.03
 _STILL_IN_HAND_M = 0.01
 _REACH_M = 0.12
@@ -49,6 +60,20 @@ def grasp_correction(source_eef: Tensor, source_held: Tensor, present_eef: Tenso
     """
     shift = position(inverse(source_eef) @ source_held) - position(inverse(present_eef) @ present_held)
     return make_pose(shift.clamp(-GRASP_CORRECTION_M, GRASP_CORRECTION_M), torch.eye(3, dtype=source_eef.dtype))
+
+
+def hold_correction(source_eef: Tensor, source_held: Tensor, present_eef: Tensor, present_held: Tensor) -> Tensor:
+    """What lets each of several hands on one object keep the hold that it has, whatever it was in the source.
+
+    Unlike one hand, which an object may turn in, they hold it fast: the rotation is corrected as well.
+
+    Returns:
+        A pose to multiply targets with from the right. Shape (4, 4).
+    """
+    wanted = inverse(inverse(source_held) @ source_eef) @ inverse(present_held) @ present_eef
+    shift = position(wanted).clamp(-GRASP_CORRECTION_M, GRASP_CORRECTION_M)
+    turn = log_rotation(rotation(wanted)).clamp(-GRASP_CORRECTION_RAD, GRASP_CORRECTION_RAD)
+    return make_pose(shift, exp_rotation(turn))
 
 
 def held_object(eef: Tensor, objects: Mapping[str, Tensor], about: str | None) -> str | None:

@@ -51,8 +51,7 @@ class Witness:
         """
         attempt = self._state.attempt(env_id)
         arm = attempt.arms[eef]
-        steps = self._steps(env_id, attempt, eef)
-        if arm.plan is None or steps < 1:
+        if arm.plan is None or (steps := self._steps(env_id, attempt, eef)) < 1:
             return
         recorded = self._recording.read(env_id)
         cause = diagnose(self._seen(env_id, eef, recorded, steps, succeeded))
