@@ -25,6 +25,9 @@ from .native_model import WorldModels
 
 logger = logging.getLogger(__name__)
 
+KINEMATIC_ARMATURE = 1e10
+"""Armature by which Newton's MuJoCo solver makes a body kinematic."""
+
 _CONTROL = (
     mujoco.mjtState.mjSTATE_CTRL
     | mujoco.mjtState.mjSTATE_QFRC_APPLIED
@@ -47,6 +50,7 @@ class SolverMuJoCoNative(SolverMuJoCo):
         super().__init__(model, **kwargs)
         warp_launches.install()
         data = self.mjw_data
+        _solve_kinematic_bodies_fully(self.mj_model, self.mjw_model)
         self._worlds = WorldModels(self.mj_model, self.mjw_model, data.nworld)
         self._pool = rollout.Rollout(nthread=self.threads if self.threads > 1 else 0)
         self._scratch = [mujoco.MjData(self._worlds.models[0]) for _ in range(max(1, self.threads))]
@@ -136,6 +140,17 @@ class SolverMuJoCoNative(SolverMuJoCo):
             state=result,
         )
         return result
+
+
+def _solve_kinematic_bodies_fully(mj_model: Any, mjw_model: Any) -> None:
+    """Keep MuJoCo's solver from stopping at once where something touches a kinematic body.
+
+    Newton makes a kinematic body one with an armature of 1e10. MuJoCo measures convergence against the mean inertia:
+    for a whole model the one that Newton has corrected, but for a constraint island that of the island, next to which
+    all forces on a small object are nothing. It would return whatever it started from, and pegs would fly.
+    """
+    if (mjw_model.dof_armature.numpy() >= KINEMATIC_ARMATURE).any():
+        mj_model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
 
 
 class NewtonNativeManager(NewtonMJWarpManager):

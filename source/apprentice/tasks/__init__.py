@@ -4,6 +4,6 @@ Importing this package registers our tasks with Gymnasium and loads nothing else
 point.
 """
 
-from . import stack
+from . import insert, stack
 
-__all__ = ["stack"]
+__all__ = ["insert", "stack"]

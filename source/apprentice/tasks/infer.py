@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apprentice.errors import UserError
+from apprentice.tasks.insert.config.franka import TASK_ID as INSERT
 from apprentice.tasks.stack.config import franka, ur5e
 
 from .registry import TaskInfo, known_tasks, task_info
 
-OWN_TASKS = (franka.TASK_ID, ur5e.TASK_ID)
+OWN_TASKS = (franka.TASK_ID, ur5e.TASK_ID, INSERT)
 """Our tasks. They come first where several fit a file equally: their success and signals are the stricter ones."""
 
 

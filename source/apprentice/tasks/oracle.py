@@ -26,6 +26,9 @@ class Waypoint:
     """Whether to go slowly and arrive exactly; otherwise passing near is enough."""
     brings: str | None = None
     """Object in the gripper that has to arrive, rather than the hand; if it is lost, the stage starts again."""
+    within_m: float | None = None
+    """How exactly to arrive (m), for what is fitted by looking closely, with a steady hand; what does not go in is
+    taken back to the waypoint before. None: as exactly as it usually takes."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -74,15 +77,44 @@ def pick_and_place(moved: str, onto: str, *, height_m: float, clearance_m: float
     return Stage(waypoints=waypoints, moved=moved, onto=onto, height_m=height_m)
 
 
+def pick_and_insert(
+    moved: str, into: str, *, grasp_m: float, above_m: float, height_m: float, within_m: float, clearance_m: float = 0.1
+) -> Stage:
+    """Grasp a standing object from above and let it down into a hole.
+
+    Args:
+        moved: Object to grasp.
+        into: Object with the hole, along its vertical axis.
+        grasp_m: Height of the grasp above the centre of `moved`.
+        above_m: Height of the one's centre above the other's where it is aligned with the hole.
+        height_m: Height of the one's centre above the other's when it is in place.
+        within_m: How exactly it must be aligned.
+        clearance_m: How far it is lifted and the hand rises in the end.
+    """
+    waypoints = (
+        Waypoint(about=moved, height_m=grasp_m + clearance_m, closed=False),
+        Waypoint(about=moved, height_m=grasp_m, closed=False, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=clearance_m, closed=True, brings=moved),
+        Waypoint(about=into, height_m=above_m + 0.03, closed=True, brings=moved),
+        Waypoint(about=into, height_m=above_m, closed=True, careful=True, brings=moved, within_m=within_m),
+        Waypoint(about=into, height_m=height_m, closed=True, careful=True, brings=moved, within_m=within_m),
+        Waypoint(about=None, height_m=0.0, closed=False),
+        Waypoint(about=None, height_m=clearance_m, closed=False),
+    )
+    return Stage(waypoints=waypoints, moved=moved, onto=into, height_m=height_m)
+
+
 def find_oracle(info: TaskInfo) -> Oracle:
     """The scripted way through a task.
 
     Raises:
         UserError: If nobody wrote one.
     """
-    from .stack.operator import oracle
+    from .insert import operator as insert
+    from .stack import operator as stack
 
-    for candidate in (oracle,):
+    for candidate in (stack.oracle, insert.oracle):
         if (found := candidate(info)) is not None:
             return found
     raise UserError(

@@ -49,6 +49,8 @@ class ScriptedCfg:
     """How long that takes."""
     miss_chance: float = 0.04
     """How often a grasp closes above the object. It is noticed, and tried again."""
+    close_look: float = 0.15
+    """Share of unsteadiness and inaccuracy that is left where something is fitted by looking closely."""
 
 
 class ScriptedOperator:
@@ -65,6 +67,10 @@ class ScriptedOperator:
     """A hand slower than this may open or close the gripper."""
     _ASIDE_M = (0.006, 0.02)
     """Beside a careful goal by less than the first, the hand comes down; by more than the second, it does not."""
+    _ASIDE_FITTED = (0.8, 1.6)
+    """The same where something is fitted, as multiples of how exactly it must arrive."""
+    _FITTED_RAD_PER_M = 20.0
+    """How exactly it must be turned, for how exactly it must be placed."""
     _LOST_M = 0.045
     """An object this far from the fingers is not in them."""
 
@@ -100,6 +106,7 @@ class ScriptedOperator:
         self._home_yaw: float | None = None
         self._stage = self._place = 0
         self._begun = False
+        self._unsteady = 1.0
         self.mistakes = 0
         """Grasps missed, objects lost and stages begun again so far."""
 
@@ -129,7 +136,7 @@ class ScriptedOperator:
         self._mailbox.put(TeleopFrame(time_s=time_s, hands={self._oracle.eef: hand}, events=events))
 
     def _shake(self) -> Vector:
-        scale = np.repeat((self._cfg.tremor_m_s, self._cfg.tremor_rad_s), 3)
+        scale = self._unsteady * np.repeat((self._cfg.tremor_m_s, self._cfg.tremor_rad_s), 3)
         # low-passed, so that neighbouring steps shake alike; scaled to keep the standard deviation
         keep = 0.7
         self._tremor = keep * self._tremor + np.sqrt(1 - keep**2) * self._rng.normal(0.0, scale)
@@ -156,11 +163,13 @@ class ScriptedOperator:
         if self._arrived(waypoint, off, turn):
             self._next(view)
         elif waypoint.careful and self._age_s > 2 * self._PATIENCE_S:
-            self._again()
+            self._again(0 if waypoint.within_m is None else self._place - 1)
         if _stands_still(waypoint):
             return np.zeros(6), self._closed
         if waypoint.careful:
             low, high = self._ASIDE_M
+            if waypoint.within_m is not None:
+                low, high = (waypoint.within_m * factor for factor in self._ASIDE_FITTED)
             off[2] *= np.clip((high - np.linalg.norm(off[:2])) / (high - low), 0.0, 1.0)
         return self._twist(off, turn, self._careful if waypoint.careful else 1.0), self._closed
 
@@ -176,14 +185,15 @@ class ScriptedOperator:
         self._pause_s = rng.uniform(*cfg.pause_s) if rng.random() < cfg.pause_chance else 0.0
         self._grip_s = rng.uniform(*cfg.grip_s)
         self._from = hand[:3, 3].copy()
-        spread = cfg.aim_m * np.array((1.0, 1.0, 0.3)) * (1.0 if waypoint.careful else 3.0)
+        self._unsteady = 1.0 if waypoint.within_m is None else cfg.close_look
+        spread = self._unsteady * cfg.aim_m * np.array((1.0, 1.0, 0.3)) * (1.0 if waypoint.careful else 3.0)
         self._aim = np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread)
         if waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance:
             self._aim[2] += 0.05
             self.mistakes += 1
         self._yaw_goal = _yaw(hand)
         if waypoint.about is not None:
-            self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, cfg.aim_rad)
+            self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, self._unsteady * cfg.aim_rad)
 
     def _natural_yaw(self, name: str, view: View) -> float:
         """The turn that suits the object, leaves room for the fingers, and is nearest to where the wrist is at ease."""
@@ -218,19 +228,22 @@ class ScriptedOperator:
         if _stands_still(waypoint):
             return self._age_s > self._pause_s + self._grip_s
         slack = 2.0 if self._age_s > self._PATIENCE_S else 1.0
-        near = float(np.linalg.norm(off)) < slack * self._NEAR_M[waypoint.careful]
+        within_m, within_rad = self._NEAR_M[waypoint.careful], self._NEAR_RAD[waypoint.careful]
+        if waypoint.within_m is not None:
+            within_m, within_rad = waypoint.within_m, waypoint.within_m * self._FITTED_RAD_PER_M
+        near = float(np.linalg.norm(off)) < slack * within_m
         if waypoint.careful and float(np.linalg.norm(self._velocity[:3])) > slack * self._CALM_M_S:
             return False
-        return near and float(np.linalg.norm(turn)) < slack * self._NEAR_RAD[waypoint.careful]
+        return near and float(np.linalg.norm(turn)) < slack * within_rad
 
     def _is_lost(self, name: str, hand: Pose, view: View) -> bool:
         apart = float(np.linalg.norm(view.object_poses[name][:3, 3] - hand[:3, 3]))
         self._lost_s = self._lost_s + self._dt if apart > self._LOST_M else 0.0
         return self._lost_s > 0.3
 
-    def _again(self) -> None:
+    def _again(self, place: int = 0) -> None:
         self.mistakes += 1
-        self._place, self._begun = 0, False
+        self._place, self._begun = place, False
 
     def _next(self, view: View) -> None:
         self._place, self._begun = self._place + 1, False

@@ -1,0 +1,5 @@
+"""Peg in a hole."""
+
+from .config import franka
+
+__all__ = ["franka"]

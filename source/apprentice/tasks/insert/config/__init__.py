@@ -1,0 +1,1 @@
+"""Peg insertion, by robot."""

@@ -1,0 +1,1 @@
+"""Terms of the insertion tasks. All of them work on all environments at once."""

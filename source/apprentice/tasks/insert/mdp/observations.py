@@ -1,0 +1,36 @@
+"""Observation terms of the insertion tasks."""
+
+from __future__ import annotations
+
+import torch
+from isaaclab.envs import ManagerBasedEnv
+from torch import Tensor
+
+from apprentice.tasks.stack.mdp.scene import tcp_pose
+
+from .scene import object_pose, peg_in_socket
+from .sizes import OBJECTS, PEG, SOCKET
+
+
+def object_state(env: ManagerBasedEnv) -> Tensor:
+    """Poses in the environment's frame, gripper to each object, and the peg's lower end and axis seen from the socket.
+
+    Shape (N, 26): peg 7, socket 7, gripper to peg 3, gripper to socket 3, peg in socket 6.
+    """
+    tcp, _ = tcp_pose(env)
+    poses, relative = [], []
+    for name in OBJECTS:
+        pose = object_pose(env, name)
+        poses += [pose[:, :3] - env.scene.env_origins, pose[:, 3:7]]
+        relative.append(pose[:, :3] - tcp)
+    return torch.cat((*poses, *relative, *peg_in_socket(env)), 1)
+
+
+def object_positions(env: ManagerBasedEnv) -> Tensor:
+    """Positions of peg and socket in the environment's frame. Shape (N, 6)."""
+    return torch.cat([object_pose(env, name)[:, :3] - env.scene.env_origins for name in (PEG, SOCKET)], 1)
+
+
+def object_orientations(env: ManagerBasedEnv) -> Tensor:
+    """Quaternions xyzw of peg and socket. Shape (N, 8)."""
+    return torch.cat([object_pose(env, name)[:, 3:7] for name in (PEG, SOCKET)], 1)
