@@ -7,7 +7,7 @@ CODE = """
 import sys
 import apprentice.tasks
 import gymnasium
-assert "Apprentice-Stack-Franka" in gymnasium.registry
+assert {"Apprentice-Stack-Franka", "Apprentice-Insert-Franka"} <= set(gymnasium.registry)
 assert not {"torch", "warp", "isaaclab", "isaaclab_tasks"} & set(sys.modules), "registration loaded the simulator"
 """
 

@@ -6,9 +6,11 @@ import pytest
 
 from apprentice.errors import UserError
 from apprentice.tasks.infer import DemoStructure, demo_structure, infer_task
+from apprentice.tasks.oracle import find_oracle
 from apprentice.tasks.registry import apply_variant, known_tasks, load_env_cfg, resolve_task, task_info
 
 OURS = "Apprentice-Stack-Franka"
+INSERT = "Apprentice-Insert-Franka"
 STOCK = "Isaac-Stack-Cube-Franka-IK-Rel-Mimic-v0"
 STACK = DemoStructure(
     eef_names=frozenset({"franka"}),
@@ -56,6 +58,34 @@ def test_our_stack_task_is_the_stock_one_as_far_as_demos_can_tell():
     ours, stock = task_info(OURS), task_info(STOCK)
     for name in ("eef_names", "objects", "symmetry", "subtasks", "action_dim", "control_hz"):
         assert getattr(ours, name) == getattr(stock, name), name
+
+
+def test_the_insertion_task_is_one_peg_one_socket_and_two_subtasks():
+    info = task_info(INSERT)
+    assert info.objects == ("peg", "socket") and dict(info.symmetry) == {"peg": 4, "socket": 4}
+    assert info.subtasks == {"franka": (("peg", "grasp"), ("socket", None))}
+    assert (info.action_dim, info.success, info.control_hz) == (7, "success", 20.0)
+    shown = DemoStructure(
+        eef_names=frozenset({"franka"}),
+        objects=frozenset({"peg", "socket"}),
+        signals=frozenset({"grasp"}),
+        action_dim=7,
+    )
+    assert infer_task(shown).task == INSERT
+    assert find_oracle(info).stages[0].moved == "peg"
+
+
+def test_wider_insertion_variants_contain_narrower_ones():
+    for narrow, wide in pairwise(_insertion_ranges(variant) for variant in task_info(INSERT).variants):
+        for name, ranges in narrow.items():
+            for axis, (low, high) in ranges.items():
+                assert wide[name][axis][0] <= low and high <= wide[name][axis][1], (name, axis)
+
+
+def _insertion_ranges(variant):
+    cfg = load_env_cfg(INSERT)
+    apply_variant(cfg, variant)
+    return cfg.events.reset_objects.params["pose_ranges"]
 
 
 def test_joint_and_absolute_actions_are_counted():

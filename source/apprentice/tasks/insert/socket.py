@@ -36,7 +36,8 @@ def spawn_socket(
     walls |= {"left": ((0.0, middle, 0.0), along_x), "right": ((0.0, -middle, 0.0), along_x)}
     look: Any = cfg.visual_material
     look.func(f"{prim_path}/look", look)
-    spawn_physics_material(f"{prim_path}/surface", cfg.physics_material)
+    surface: Any = cfg.physics_material
+    spawn_physics_material(f"{prim_path}/surface", surface)
     stage = get_current_stage()
     for name, (position, size) in walls.items():
         wall = f"{prim_path}/geometry/{name}"
