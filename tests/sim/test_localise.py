@@ -131,6 +131,7 @@ def against_stock(env, info) -> dict:
     from isaaclab_tasks.contrib.stack.mdp.observations import object_stacked
 
     from apprentice.robots.franka import HAND
+    from apprentice.tasks import readings
     from apprentice.tasks.eef_maps import target_to_action
     from apprentice.tasks.stack.env import StackMimicEnv
     from apprentice.tasks.stack.mdp import conditions, observations
@@ -141,9 +142,9 @@ def against_stock(env, info) -> dict:
         "object": observations.object_state(env),
         "cube_positions": observations.cube_positions(env),
         "cube_orientations": observations.cube_orientations(env),
-        "eef_pos": observations.eef_pos(env),
-        "eef_quat": observations.eef_quat(env),
-        "gripper_pos": observations.gripper_pos(env),
+        "eef_pos": readings.eef_pos(env),
+        "eef_quat": readings.eef_quat(env),
+        "gripper_pos": readings.gripper_pos(env),
     }
     differences = {name: (value - stock_obs[name]).abs().max().item() for name, value in ours.items()}
     current = env.get_robot_eef_pose("franka")

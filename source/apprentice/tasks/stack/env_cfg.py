@@ -11,6 +11,7 @@ from isaaclab.utils import configclass
 
 from apprentice.errors import UserError
 from apprentice.sim.localise import swap_assets
+from apprentice.tasks import readings
 
 from .mdp import conditions, events, observations
 from .mdp.scene import CUBES
@@ -111,9 +112,9 @@ class StackTaskCfg(MimicEnvCfg):
         policy.object.func = observations.object_state
         policy.cube_positions.func = observations.cube_positions
         policy.cube_orientations.func = observations.cube_orientations
-        policy.eef_pos.func = observations.eef_pos
-        policy.eef_quat.func = observations.eef_quat
-        policy.gripper_pos.func = observations.gripper_pos
+        policy.eef_pos.func = readings.eef_pos
+        policy.eef_quat.func = readings.eef_quat
+        policy.gripper_pos.func = readings.gripper_pos
         observed.subtask_terms = SubtaskTermsCfg()
 
 

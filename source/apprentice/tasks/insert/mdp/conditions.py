@@ -6,9 +6,9 @@ import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
-from apprentice.tasks.stack.mdp.scene import finger_positions, tcp_pose
+from apprentice.tasks.readings import finger_positions, object_pose, tcp_pose
 
-from .scene import object_pose, peg_in_socket
+from .scene import peg_in_socket
 from .sizes import CLEARANCE_M, PEG, PEG_LENGTH_M
 
 FINGERS_ON_PEG_M = (0.006, 0.012)

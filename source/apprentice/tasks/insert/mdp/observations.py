@@ -6,9 +6,9 @@ import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
-from apprentice.tasks.stack.mdp.scene import tcp_pose
+from apprentice.tasks.readings import object_pose, tcp_pose
 
-from .scene import object_pose, peg_in_socket
+from .scene import peg_in_socket
 from .sizes import OBJECTS, PEG, SOCKET
 
 

@@ -1,4 +1,4 @@
-"""Where peg and socket are: what observations, signals, conditions and the Mimic interface share."""
+"""Where the peg is, seen from the socket."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
+from apprentice.tasks.readings import object_pose
+
 from .sizes import PEG, PEG_LENGTH_M, SOCKET, SOCKET_HEIGHT_M
-
-
-def object_pose(env: ManagerBasedEnv, name: str) -> Tensor:
-    """Position (world) and quaternion xyzw of an object's centre. Shape (N, 7)."""
-    return env.scene[name].data.root_link_pose_w.torch
 
 
 def peg_in_socket(env: ManagerBasedEnv) -> tuple[Tensor, Tensor]:

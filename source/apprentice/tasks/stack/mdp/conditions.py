@@ -10,7 +10,9 @@ import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
-from .scene import CUBES, cube_pose, finger_positions, tcp_pose
+from apprentice.tasks.readings import finger_positions, object_pose, tcp_pose
+
+from .scene import CUBES
 
 HELD_WITHIN_M = 0.03
 """Farthest that the centre of a held cube is from the point between the fingertips."""
@@ -28,7 +30,7 @@ AT_REST_M_S = 0.05
 
 def object_grasped(env: ManagerBasedEnv, name: str) -> Tensor:
     """Whether the gripper holds the cube. Shape (N,)."""
-    near = torch.linalg.vector_norm(cube_pose(env, name)[:, :3] - tcp_pose(env)[0], dim=1) < HELD_WITHIN_M
+    near = torch.linalg.vector_norm(object_pose(env, name)[:, :3] - tcp_pose(env)[0], dim=1) < HELD_WITHIN_M
     fingers = finger_positions(env)
     low, high = FINGERS_ON_CUBE_M
     return near & ((fingers > low) & (fingers < high)).all(1)
@@ -48,7 +50,7 @@ def cubes_stacked(env: ManagerBasedEnv) -> Tensor:
 
 
 def _on_top(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
-    offset = cube_pose(env, upper)[:, :3] - cube_pose(env, lower)[:, :3]
+    offset = object_pose(env, upper)[:, :3] - object_pose(env, lower)[:, :3]
     low, high = STACK_HEIGHT_M
     aligned = torch.linalg.vector_norm(offset[:, :2], dim=1) < STACK_OFFSET_M
     return aligned & (offset[:, 2] > low) & (offset[:, 2] < high)

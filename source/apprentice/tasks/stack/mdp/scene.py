@@ -1,48 +1,4 @@
-"""Where things are: the readings that observations, signals and the Mimic interface of the stacking tasks share.
-
-They read link poses from the simulation state, so they are right immediately after a reset; Isaac Lab's frame sensor,
-which the stock task uses, is stale until the next step.
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-import torch
-from isaaclab.envs import ManagerBasedEnv
-from torch import Tensor
-
-from apprentice.robots.hands import Hand
+"""What stands in the scene of the stacking tasks."""
 
 CUBES = ("cube_1", "cube_2", "cube_3")
 """Bottom, middle and top of the tower."""
-
-
-def cube_pose(env: ManagerBasedEnv, name: str) -> Tensor:
-    """Position (world) and quaternion xyzw of a cube. Shape (N, 7)."""
-    return env.scene[name].data.root_link_pose_w.torch
-
-
-def tcp_pose(env: ManagerBasedEnv) -> tuple[Tensor, Tensor]:
-    """Point between the fingertips: position (world), shape (N, 3); quaternion xyzw, shape (N, 4)."""
-    robot, hand = env.scene["robot"], _hand(env)
-    link = robot.data.body_link_pose_w.torch[:, robot.body_names.index(hand.link)]
-    quat = link[:, 3:7]
-    return link[:, :3] + hand.tcp_m * _z_axis(quat), quat
-
-
-def finger_positions(env: ManagerBasedEnv) -> Tensor:
-    """Distance of each finger from the hand's middle plane (m), 0 when closed on nothing. Shape (N, 2)."""
-    robot, hand = env.scene["robot"], _hand(env)
-    joints = [robot.joint_names.index(name) for name in hand.fingers]
-    return hand.half_opening(robot.data.joint_pos.torch[:, joints])
-
-
-def _hand(env: ManagerBasedEnv) -> Hand:
-    stacking: Any = env
-    return stacking.hand
-
-
-def _z_axis(quat: Tensor) -> Tensor:
-    x, y, z, w = quat.unbind(-1)
-    return torch.stack((2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y)), -1)

@@ -7,7 +7,7 @@ TASK_ID = "Apprentice-Insert-Franka"
 if TASK_ID not in gym.registry:
     gym.register(
         id=TASK_ID,
-        entry_point=f"{__name__}.env:InsertMimicEnv",
+        entry_point=f"{__name__}.env:InsertFrankaMimicEnv",
         kwargs={
             "env_cfg_entry_point": f"{__name__}.env_cfg:InsertFrankaEnvCfg",
             "robomimic_bc_cfg_entry_point": (

@@ -22,6 +22,7 @@ from isaaclab_tasks.contrib.stack.stack_env_cfg import ObjectTableSceneCfg
 
 from apprentice.errors import UserError
 from apprentice.sim.localise import swap_assets
+from apprentice.tasks import readings
 from apprentice.tasks.insert.mdp import conditions, events, observations
 from apprentice.tasks.insert.mdp.sizes import (
     CLEARANCE_M,
@@ -35,7 +36,6 @@ from apprentice.tasks.insert.mdp.sizes import (
     WALL_M,
 )
 from apprentice.tasks.insert.socket import SocketCfg
-from apprentice.tasks.stack.mdp import observations as hand
 
 MIN_SEPARATION_M = 0.11
 QUARTER = (-math.pi / 4, math.pi / 4)
@@ -110,9 +110,9 @@ class PolicyCfg(ObservationGroupCfg):
     object = ObservationTermCfg(func=observations.object_state)
     object_positions = ObservationTermCfg(func=observations.object_positions)
     object_orientations = ObservationTermCfg(func=observations.object_orientations)
-    eef_pos = ObservationTermCfg(func=hand.eef_pos)
-    eef_quat = ObservationTermCfg(func=hand.eef_quat)
-    gripper_pos = ObservationTermCfg(func=hand.gripper_pos)
+    eef_pos = ObservationTermCfg(func=readings.eef_pos)
+    eef_quat = ObservationTermCfg(func=readings.eef_quat)
+    gripper_pos = ObservationTermCfg(func=readings.gripper_pos)
 
     def __post_init__(self):
         self.enable_corruption = False
@@ -149,16 +149,19 @@ class TerminationsCfg:
 class InsertFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
     """Put the peg into the hole. Robot, table, actions and rates are those of the stacking task."""
 
-    class_type: type | str = "{DIR}.env:InsertMimicEnv"
-    scene: InsertSceneCfg = InsertSceneCfg(num_envs=1, env_spacing=2.5, replicate_physics=False)
-    observations: ObservationsCfg = ObservationsCfg()
-    terminations: TerminationsCfg = TerminationsCfg()
+    class_type: type | str = "{DIR}.env:InsertFrankaMimicEnv"
+    scene: Any = InsertSceneCfg(num_envs=1, env_spacing=2.5, replicate_physics=False)
+    observations: Any = ObservationsCfg()
+    terminations: Any = TerminationsCfg()
     variants: tuple[str, ...] = tuple(VARIANTS)
     """What `apply_variant` takes."""
     variant: str = "d0"
     """Which of `VARIANTS` resets draw from. Set it with `apply_variant`."""
     object_symmetry: dict[str, int] = dict.fromkeys(OBJECTS, 4)
     """Order of each object's rotational symmetry about its vertical axis."""
+
+    object_reset_ranges: dict[str, dict[str, tuple[float, float]]] = VARIANTS["d0"]
+    """What resets draw each object's x, y (m, environment frame) and yaw (rad) from."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -192,6 +195,7 @@ class InsertFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
         self.variant = name
         resets: Any = self.events
         resets.reset_objects.params["pose_ranges"] = VARIANTS[name]
+        self.object_reset_ranges = VARIANTS[name]
 
 
 def _subtask_configs() -> list[SubTaskConfig]:
