@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apprentice.demos import require_readable
 from apprentice.errors import UserError
@@ -48,7 +48,7 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
     """
     began = time.monotonic()
     source, output = Path(source), Path(output)
-    identity = json.loads(json.dumps({"source_sha256": file_sha256(source), "cfg": cfg.identity}))
+    identity = _identity(source, cfg)
     found = successes_so_far(output, identity)
     wanted = cfg.wanted_demos
     if wanted is not None and found > wanted:
@@ -72,6 +72,20 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
             start_seconds=time.monotonic() - began,
         )
         return run.generate()
+
+
+def _identity(source: Path, cfg: AugmentCfg) -> dict[str, Any]:
+    """What decides which demos come out, as the file will hold it."""
+    identity: dict[str, Any] = {"source_sha256": file_sha256(source), "cfg": cfg.identity}
+    if cfg.task is not None:
+        from apprentice.tasks.registry import task_info
+
+        from .transfer import find_transfer
+
+        transfer = find_transfer(source, task_info(cfg.task))
+        if transfer is not None:
+            identity["transfer"] = transfer.identity
+    return json.loads(json.dumps(identity))
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from .lessons import Assignment
 
 if TYPE_CHECKING:
     from .plan import Planner
+    from .reach import SubtaskReach
     from .rollout import Finished
 
 
@@ -27,18 +28,27 @@ class Facts:
     physics_fingerprint: str
     reset_ranges: Ranges
     """What resets draw, where the task states it."""
+    reach: list[dict[str, Any]] = field(default_factory=list)
+    """How the source segments of another arm lie for this one, by subtask; empty for demos of the task's own arm."""
 
 
 class Generator:
     """Makes attempts on an open session."""
 
-    def __init__(self, session: Any, planners: Mapping[str, Planner], cfg: AugmentCfg) -> None:
+    def __init__(
+        self,
+        session: Any,
+        planners: Mapping[str, Planner],
+        cfg: AugmentCfg,
+        reach: Sequence[SubtaskReach] = (),
+    ) -> None:
         """Prepare.
 
         Args:
             session: An open Mimic task; all its environments are used.
             planners: One per end effector.
             cfg: Options.
+            reach: What `check_reach` found, for demos of another arm.
         """
         # they import torch, which whoever only gives work to other processes does without
         from apprentice.tasks.episode import file_meta
@@ -49,7 +59,7 @@ class Generator:
         self._rollout = Rollout(session, planners, cfg)
         self.slots: int = session.num_envs
         ranges: Ranges = getattr(session.env.cfg, "object_reset_ranges", {})
-        self.facts = Facts(file_meta(session), physics_fingerprint(session), ranges)
+        self.facts = Facts(file_meta(session), physics_fingerprint(session), ranges, [one.described() for one in reach])
 
     def run(self, next_job: Callable[[], Assignment | None]) -> Iterator[Finished]:
         """Make attempts, as `apprentice.workers.Worker.run`."""
@@ -82,11 +92,13 @@ class OpenGenerator:
         from apprentice.tasks.session import open_session
 
         from .prepare import infer, make_planners, require_usable
+        from .reach import check_reach
 
         cfg = self.cfg
         with self._file() as source:
             task = cfg.task or infer(source)
-            require_usable(source, task_info(task), cfg)
+            info = task_info(task)
+            transfer = require_usable(source, info, cfg)
             with open_session(
                 task,
                 backend=cfg.backend,
@@ -95,7 +107,9 @@ class OpenGenerator:
                 seed=cfg.seed,
                 threads=self.threads,
             ) as session:
-                yield Generator(session, make_planners(session, source, cfg), cfg)
+                planners = make_planners(session, source, cfg, transfer)
+                reach = [] if transfer is None else check_reach(session, planners[transfer.eef], cfg)
+                yield Generator(session, planners, cfg, reach)
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[Path]:

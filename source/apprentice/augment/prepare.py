@@ -14,13 +14,20 @@ from .plan import Planner
 from .segment import nominal_boundaries
 from .select import require_strategy
 from .source import SourceDemo, load_source, read_annotated
+from .transfer import Transfer, find_transfer
 
 if TYPE_CHECKING:
     from apprentice.tasks.registry import TaskInfo
 
 
-def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Planner]:
+def make_planners(session: Any, source: Path, cfg: AugmentCfg, transfer: Transfer | None = None) -> dict[str, Planner]:
     """Planners for all end effectors of an open task.
+
+    Args:
+        session: The task.
+        source: Annotated demos.
+        cfg: Options.
+        transfer: How demos of another arm get to the task's.
 
     Raises:
         UserError: If the task or the source demos cannot be used.
@@ -44,11 +51,13 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
         )
     demos: list[SourceDemo] = load_source(
         source,
-        eefs=list(subtasks),
+        eefs=list(subtasks) if transfer is None else [transfer.source_eef],
         objects=list(session.object_poses()),
         signals=sorted({part.subtask_term_signal for parts in subtasks.values() for part in parts[:-1]}),
-        to_gripper=lambda actions: action_to_gripper(env, actions),
+        to_gripper=(lambda actions: action_to_gripper(env, actions)) if transfer is None else transfer.gripper,
     )
+    if transfer is not None:
+        demos = [transfer.apply(demo) for demo in demos]
     # end effectors that do something together take it from the same demo
     usable = [set(nominal_boundaries(demos, parts, eef)[0]) for eef, parts in subtasks.items()]
     demos = [demos[index] for index in sorted(set.intersection(*usable))]
@@ -69,8 +78,11 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg) -> dict[str, Plan
     }
 
 
-def require_usable(source: Path, info: TaskInfo, cfg: AugmentCfg) -> None:
+def require_usable(source: Path, info: TaskInfo, cfg: AugmentCfg) -> Transfer | None:
     """Refuse what can't work before the simulator takes its time to start.
+
+    Returns:
+        How the source demos get to the task's arm, if they are of another one.
 
     Raises:
         UserError: If the task is no Mimic task or lacks the variant, or the source demos can't be used for it.
@@ -84,7 +96,10 @@ def require_usable(source: Path, info: TaskInfo, cfg: AugmentCfg) -> None:
         offered = f"one of the variants {', '.join(info.variants)}" if info.variants else "no --variant"
         raise UserError(f"Expected {offered} for {info.id}, found '{cfg.variant}'.")
     signals = {signal for parts in info.subtasks.values() for _, signal in parts[:-1] if signal}
-    read_annotated(source, eefs=info.eef_names, objects=info.objects, signals=sorted(signals))
+    transfer = find_transfer(source, info)
+    eefs = info.eef_names if transfer is None else (transfer.source_eef,)
+    read_annotated(source, eefs=eefs, objects=info.objects, signals=sorted(signals))
+    return transfer
 
 
 def infer(source: Path) -> str:

@@ -195,9 +195,15 @@ class Run:
 
     def _report(self, journal: Journal) -> None:
         attempts, successes = len(self._outcomes) + len(self._waiting), self._successes + self._waiting_successes
-        note = f"DGR {100 * successes / attempts:.1f} %" if attempts else ""
+        note = f"DGR {100 * successes / attempts:.1f} %" if attempts else self._reach_note
         done, total = self._goals.progress(self._standing(journal), self._waiting_successes)
         self._progress.update(done, total, note)
+
+    @property
+    def _reach_note(self) -> str:
+        """What stands in the way of demos of another arm, while there is nothing else to tell."""
+        out = [part["summary"] for part in self._facts.reach if part["out"]]
+        return "; ".join(out) or ("everything is within reach" if self._facts.reach else "")
 
     def _stats(self, journal: Journal) -> dict[str, Any]:
         meta = self._facts.meta
@@ -209,6 +215,8 @@ class Run:
             "source_file": str(self._source),
             "source_sha256": self._identity["source_sha256"],
         }
+        if "transfer" in self._identity:
+            about |= {"transfer": {**self._identity["transfer"], "reach": self._facts.reach}}
         return summarise(
             journal.lines,
             about=about,

@@ -24,7 +24,8 @@ def main(
 
     Stops at whichever of --demos, --hours and --coverage is reached first, or at Ctrl-C. A run that was stopped goes on
     when the same command is given again. The result does not depend on how many environments are stepped together, nor
-    on how many processes or machines generate, nor on whether some of them die.
+    on how many processes or machines generate, nor on whether some of them die. Source demos of another arm are used
+    where --task names the same task with this one, as far as it can reach.
 
     Args:
         file: Source demos (HDF5), ours or Isaac Lab's, with subtask signals (`apprentice annotate` writes them).
@@ -38,6 +39,8 @@ def main(
     with drawn("Augmenting") as progress:
         result = augment(file, output, cfg if retry else replace(cfg, retry=None), progress)
     stats = result.stats
+    for part in stats.get("transfer", {}).get("reach", []):
+        say(part["summary"] + ".")
     if stats["attempts"]:
         low, high = stats["dgr_interval_95"]
         say(

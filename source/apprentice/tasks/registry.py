@@ -9,12 +9,14 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
 
 from apprentice.errors import UserError
 from apprentice.sim.quiet import quiet
+
+from .grasps import Grasp, grasps
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -41,6 +43,8 @@ class TaskInfo:
     """Actions per second of simulated time."""
     variants: tuple[str, ...]
     """Difficulty variants; empty if the task has none."""
+    grasps: Mapping[str, Grasp] = field(default_factory=dict)
+    """How each end effector grasps; empty where that is not known."""
 
 
 def register_tasks() -> None:
@@ -179,6 +183,7 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
         success="success" if getattr(getattr(env_cfg, "terminations", None), "success", None) else None,
         control_hz=1.0 / (env_cfg.sim.dt * env_cfg.decimation),
         variants=tuple(getattr(env_cfg, "variants", ())),
+        grasps=grasps(env_cfg, lambda term: _term_width(term, env_cfg.scene)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import field
 from typing import Any
 
 from isaaclab.envs.mimic_env_cfg import MimicEnvCfg, SubTaskConfig
@@ -12,6 +13,7 @@ from isaaclab.utils import configclass
 from apprentice.errors import UserError
 from apprentice.sim.localise import swap_assets
 from apprentice.tasks import readings
+from apprentice.tasks.grasps import IDENTITY, Frame
 
 from .mdp import conditions, events, observations
 from .mdp.scene import CUBES
@@ -61,6 +63,8 @@ class StackTaskCfg(MimicEnvCfg):
     """Which of `VARIANTS` resets draw from. Set it with `apply_variant`."""
     object_symmetry: dict[str, int] = dict.fromkeys(CUBES, 4)
     """Order of each object's rotational symmetry about its vertical axis."""
+    grasp_frames: dict[str, Frame] = field(default_factory=dict)
+    """The grasp frame in the frame that the end effector's pose tells of: the same here."""
     object_reset_ranges: dict[str, dict[str, tuple[float, float]]] = dict.fromkeys(CUBES, VARIANTS["d0"])
     """What resets draw each object's x, y (m, environment frame) and yaw (rad) from."""
 
@@ -83,6 +87,7 @@ class StackTaskCfg(MimicEnvCfg):
         )
         self.apply_variant(self.variant)
         self.subtask_configs = {eef: _subtask_configs()}
+        self.grasp_frames = {eef: IDENTITY}
         mimic: Any = self.datagen_config
         mimic.name = name
         mimic.generation_guarantee = True
