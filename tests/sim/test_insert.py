@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from apprentice.augment.augment import make_planners
 from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.lessons import Assignment
+from apprentice.augment.prepare import make_planners
 from apprentice.augment.rollout import Rollout
 from apprentice.record.cfg import RecordCfg, ReplayCfg
 from apprentice.record.loop import EpisodeLoop
@@ -146,6 +147,6 @@ def test_few_demos_become_many_and_replay_bit_for_bit(session, tmp_path):
     record_session(session, source, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
     assert all(demo.bit_exact for demo in replay_in(session, source, ReplayCfg(certify=False)).demos)
     cfg = AugmentCfg(demos=count, seed=50, task=TASK, threads=1)
-    numbers = iter(range(count))
-    finished = list(Rollout(session, make_planners(session, source, cfg), cfg).run(lambda: next(numbers, None)))
+    assignments = map(Assignment, range(count))
+    finished = list(Rollout(session, make_planners(session, source, cfg), cfg).run(lambda: next(assignments, None)))
     assert sum(one.outcome.success for one in finished) >= 0.8 * count
