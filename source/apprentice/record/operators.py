@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from apprentice.tasks.oracle import find_oracle
+from apprentice.tasks.oracle import find_oracles
 from apprentice.tasks.session import Session
 from apprentice.tasks.views import heading_rad
 from apprentice.teleop.retarget import RetargetCfg
 from apprentice.teleop.sources.base import LiveSource, Source
 from apprentice.teleop.sources.scripted import ScriptedOperator
+from apprentice.teleop.sources.scripted_hands import ScriptedHands
 
 if TYPE_CHECKING:
     from apprentice.record.ends import Pipeline
@@ -25,10 +26,13 @@ def scripted_operators(session: Session) -> Operators:
     Raises:
         UserError: If nobody wrote a way through the task.
     """
-    oracle = find_oracle(session.task_info)
+    oracle, *others = find_oracles(session.task_info)
+    hz, symmetry = session.control_hz, session.task_info.symmetry
 
     def operator(seed: int) -> Source:
-        return ScriptedOperator(oracle, control_hz=session.control_hz, seed=seed, symmetry=session.task_info.symmetry)
+        if others:
+            return ScriptedHands((oracle, *others), control_hz=hz, seed=seed, symmetry=symmetry)
+        return ScriptedOperator(oracle, control_hz=hz, seed=seed, symmetry=symmetry)
 
     return operator
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from apprentice.errors import UserError
 from apprentice.tasks.insert.config.franka import TASK_ID as INSERT
 from apprentice.tasks.stack.config import franka, ur5e
+from apprentice.tasks.two_arms.config import franka as two_frankas
 
 from .registry import TaskInfo, known_tasks, task_info
 
-OWN_TASKS = (franka.TASK_ID, ur5e.TASK_ID, INSERT)
+OWN_TASKS = (franka.TASK_ID, ur5e.TASK_ID, INSERT, two_frankas.LIFT_TASK_ID, two_frankas.HANDOVER_TASK_ID)
 """Our tasks. They come first where several fit a file equally: their success and signals are the stricter ones."""
 
 

@@ -29,6 +29,18 @@ class Waypoint:
     within_m: float | None = None
     """How exactly to arrive (m), for what is fitted by looking closely, with a steady hand; what does not go in is
     taken back to the waypoint before. None: as exactly as it usually takes."""
+    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Point of the object to go to, in the object's frame: for long ones (m)."""
+    place_m: tuple[float, float, float] | None = None
+    """Place in the environment to go to, rather than an object (m)."""
+    held_at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Point at which what the gripper brings is held, in its frame (m)."""
+    exact: bool = False
+    """Whether to aim without the small error that people make: two hands on one object feel where the other pulls."""
+    after: str | None = None
+    """What another hand has to have said before this begins; until then the hand stays where it is."""
+    says: str | None = None
+    """What to tell other hands when it is done."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -37,11 +49,11 @@ class Stage:
 
     waypoints: tuple[Waypoint, ...]
     """In order."""
-    moved: str
-    """Object that the stage brings into place."""
-    onto: str
+    moved: str | None = None
+    """Object that the stage brings into place; None where that is not checked."""
+    onto: str | None = None
     """Object on which it belongs."""
-    height_m: float
+    height_m: float = 0.0
     """Height of the one's centre above the other's when it is in place (m)."""
 
 
@@ -105,8 +117,19 @@ def pick_and_insert(
     return Stage(waypoints=waypoints, moved=moved, onto=into, height_m=height_m)
 
 
+def find_oracles(info: TaskInfo) -> tuple[Oracle, ...]:
+    """The scripted way through a task for each of its end effectors.
+
+    Raises:
+        UserError: If nobody wrote one.
+    """
+    from .two_arms.operator import oracles
+
+    return oracles(info) or (find_oracle(info),)
+
+
 def find_oracle(info: TaskInfo) -> Oracle:
-    """The scripted way through a task.
+    """The scripted way through a task with one end effector.
 
     Raises:
         UserError: If nobody wrote one.

@@ -105,7 +105,7 @@ class ScriptedOperator:
         self._velocity, self._tremor = np.zeros(6), np.zeros(6)
         self._home_yaw: float | None = None
         self._stage = self._place = 0
-        self._begun = False
+        self._begun = self._closed = False
         self._unsteady = 1.0
         self.mistakes = 0
         """Grasps missed, objects lost and stages begun again so far."""
@@ -114,6 +114,26 @@ class ScriptedOperator:
     def done(self) -> bool:
         """Whether nothing is left to do."""
         return self._stage >= len(self._oracle.stages)
+
+    @property
+    def waypoint(self) -> Waypoint | None:
+        """Where it goes; None when nothing is left to do."""
+        return None if self.done else self._stages[self._stage].waypoints[self._place]
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is under way there."""
+        return self._begun
+
+    @property
+    def closed(self) -> bool:
+        """Whether its gripper is closed."""
+        return self._closed
+
+    def keep_pace_with(self, other: ScriptedOperator) -> None:
+        """Move as fast as another does, as the hands of one person."""
+        self._speed, self._careful = other._speed, other._careful
+        self._seen = deque(maxlen=other._seen.maxlen)
 
     def start(self) -> None:
         self._mailbox = Mailbox()
@@ -153,7 +173,7 @@ class ScriptedOperator:
         self._age_s += self._dt
         if self._age_s < self._pause_s:
             return np.zeros(6), self._closed
-        if waypoint.brings and self._is_lost(waypoint.brings, hand, view):
+        if waypoint.brings and self._is_lost(_point(view.object_poses[waypoint.brings], waypoint.held_at_m), hand):
             self._again()
             return np.zeros(6), self._closed
         self._closed = waypoint.closed
@@ -180,7 +200,7 @@ class ScriptedOperator:
     def _begin(self, waypoint: Waypoint, hand: Pose, view: View) -> None:
         cfg, rng = self._cfg, self._rng
         if self._home_yaw is None:
-            self._home_yaw, self._closed = _yaw(hand), False
+            self._home_yaw = _yaw(hand)
         self._begun, self._age_s, self._lost_s = True, 0.0, 0.0
         self._pause_s = rng.uniform(*cfg.pause_s) if rng.random() < cfg.pause_chance else 0.0
         self._grip_s = rng.uniform(*cfg.grip_s)
@@ -188,6 +208,8 @@ class ScriptedOperator:
         self._unsteady = 1.0 if waypoint.within_m is None else cfg.close_look
         spread = self._unsteady * cfg.aim_m * np.array((1.0, 1.0, 0.3)) * (1.0 if waypoint.careful else 3.0)
         self._aim = np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread)
+        if waypoint.exact:
+            self._aim = np.zeros(3)
         if waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance:
             self._aim[2] += 0.05
             self.mistakes += 1
@@ -218,9 +240,11 @@ class ScriptedOperator:
         return False
 
     def _goal(self, waypoint: Waypoint, hand: Pose, view: View) -> tuple[Vector, float]:
-        above = self._from if waypoint.about is None else view.object_poses[waypoint.about][:3, 3]
+        above = self._from if waypoint.about is None else _point(view.object_poses[waypoint.about], waypoint.at_m)
+        if waypoint.place_m is not None:
+            above = np.array(waypoint.place_m)
         position = above + (0.0, 0.0, waypoint.height_m) + self._aim
-        if waypoint.about is not None and waypoint.brings:
+        if (waypoint.about is not None or waypoint.place_m is not None) and waypoint.brings:
             position = position + (hand[:3, 3] - view.object_poses[waypoint.brings][:3, 3])
         return position, self._yaw_goal
 
@@ -236,8 +260,8 @@ class ScriptedOperator:
             return False
         return near and float(np.linalg.norm(turn)) < slack * within_rad
 
-    def _is_lost(self, name: str, hand: Pose, view: View) -> bool:
-        apart = float(np.linalg.norm(view.object_poses[name][:3, 3] - hand[:3, 3]))
+    def _is_lost(self, held: Vector, hand: Pose) -> bool:
+        apart = float(np.linalg.norm(held - hand[:3, 3]))
         self._lost_s = self._lost_s + self._dt if apart > self._LOST_M else 0.0
         return self._lost_s > 0.3
 
@@ -266,7 +290,7 @@ class ScriptedOperator:
 
 
 def _stands_still(waypoint: Waypoint) -> bool:
-    return waypoint.about is None and waypoint.height_m == 0.0
+    return waypoint.about is None and waypoint.place_m is None and waypoint.height_m == 0.0
 
 
 def _yaw(pose: Pose) -> float:
@@ -277,6 +301,12 @@ def _limited(vector: Vector, length: float) -> Vector:
     return vector * min(1.0, length / max(float(np.linalg.norm(vector)), 1e-9))
 
 
+def _point(pose: Pose, at_m: tuple[float, float, float]) -> Vector:
+    return pose[:3, 3] + pose[:3, :3] @ at_m
+
+
 def _in_place(stage: Stage, view: View) -> bool:
+    if stage.moved is None or stage.onto is None:
+        return True
     off = view.object_poses[stage.moved][:3, 3] - view.object_poses[stage.onto][:3, 3]
     return float(np.linalg.norm(off[:2])) < 0.02 and abs(off[2] - stage.height_m) < 0.01

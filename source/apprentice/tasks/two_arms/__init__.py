@@ -1,0 +1,5 @@
+"""Tasks for two arms."""
+
+from .config import franka
+
+__all__ = ["franka"]

@@ -1,0 +1,1 @@
+"""Two-arm tasks, by robot."""

@@ -1,0 +1,93 @@
+"""When a long object counts as held, lifted, brought or handed over. All of these can be held."""
+
+from __future__ import annotations
+
+import torch
+from isaaclab.envs import ManagerBasedEnv
+from torch import Tensor
+
+from apprentice.poses import position, rotation
+
+from .scene import EEFS, finger_positions, grasp_point, object_pose, speed
+
+FINGERS_ON_M = (0.012, 0.0225)
+"""Finger positions between which the fingers rest on something 4 cm wide; closed on nothing they go to 0."""
+FINGERS_OPEN_M = 0.035
+"""A finger position from which the gripper counts as released; fully open is 0.04."""
+BESIDE_M = 0.025
+"""Farthest that a grasp point is from an object's long axis."""
+LEVEL_RAD = 0.2
+"""Largest slope of an object that counts as level."""
+LIFTED_M = 0.12
+"""Height of an object's centre at which it counts as lifted."""
+AT_REST_M_S = 0.05
+"""Speed below which an object rests."""
+
+
+def held(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float]) -> Tensor:
+    """Whether an arm holds an object somewhere along its long axis, x. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The arm.
+        name: The object.
+        along_m: From where to where along x it is this arm's to hold.
+    """
+    point, fingers = grasp_point(env, eef, name), finger_positions(env, eef)
+    low, high = FINGERS_ON_M
+    on = (fingers > low) & (fingers < high)
+    inside = (point[:, 0] > along_m[0]) & (point[:, 0] < along_m[1])
+    return inside & (torch.linalg.vector_norm(point[:, 1:], dim=1) < BESIDE_M) & on.all(1)
+
+
+def level(env: ManagerBasedEnv, name: str) -> Tensor:
+    """Whether an object's long axis is level. Shape (N,)."""
+    return rotation(object_pose(env, name))[:, 2, 0].abs() < LEVEL_RAD
+
+
+def lifted_together(env: ManagerBasedEnv, name: str, half_m: float) -> Tensor:
+    """Whether both arms hold an object up, each at its end, level and calm. Shape (N,)."""
+    both = held(env, EEFS[0], name, (0.0, half_m)) & held(env, EEFS[1], name, (-half_m, 0.0))
+    high = position(object_pose(env, name))[:, 2] > LIFTED_M
+    return both & high & level(env, name) & (speed(env, name) < 2 * AT_REST_M_S)
+
+
+def presented(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float], reach_m: float) -> Tensor:
+    """Whether an arm holds an object up where the other can take it: level, between both. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The arm.
+        name: The object.
+        along_m: From where to where along the object's x axis it is this arm's to hold.
+        reach_m: Farthest from the middle between the arms, along y.
+    """
+    place = position(object_pose(env, name))
+    there = (place[:, 1].abs() < reach_m) & (place[:, 2] > LIFTED_M)
+    return held(env, eef, name, along_m) & there & level(env, name)
+
+
+def handed_over(env: ManagerBasedEnv, giver: str, taker: str, name: str, along_m: tuple[float, float]) -> Tensor:
+    """Whether one arm has let go of what the other holds. Shape (N,). Arguments as of `held`, for the taker."""
+    return released(env, giver) & held(env, taker, name, along_m)
+
+
+def placed(env: ManagerBasedEnv, name: str, onto: str, height_m: tuple[float, float], offset_m: float) -> Tensor:
+    """Whether an object lies on another at rest, both grippers released. Shape (N,).
+
+    Args:
+        env: The environment.
+        name: The object.
+        onto: What it lies on.
+        height_m: Lowest and highest that the one's centre is above the other's.
+        offset_m: Largest horizontal distance of their centres.
+    """
+    off = position(object_pose(env, name)) - position(object_pose(env, onto))
+    on = (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
+    on &= torch.linalg.vector_norm(off[:, :2], dim=1) < offset_m
+    return on & released(env, EEFS[0]) & released(env, EEFS[1]) & (speed(env, name) < AT_REST_M_S)
+
+
+def released(env: ManagerBasedEnv, eef: str) -> Tensor:
+    """Whether an arm's gripper is open. Shape (N,)."""
+    return (finger_positions(env, eef) > FINGERS_OPEN_M).all(1)

@@ -1,0 +1,47 @@
+"""Where things are: the readings that observations, signals and the Mimic interface of the two-arm tasks share."""
+
+from __future__ import annotations
+
+import torch
+from isaaclab.envs import ManagerBasedEnv
+from torch import Tensor
+
+from apprentice.poses import inverse, make_pose, position, rotation_from_quat
+from apprentice.robots.franka import HAND
+
+EEFS = ("left", "right")
+
+
+def arm_of(eef: str) -> str:
+    """Name of an end effector's robot in the scene."""
+    return f"{eef}_arm"
+
+
+def tcp_pose(env: ManagerBasedEnv, eef: str) -> Tensor:
+    """Grasp frame of an arm's hand in the environment's frame. Shape (N, 4, 4)."""
+    arm = env.scene[arm_of(eef)]
+    link = arm.data.body_link_pose_w.torch[:, arm.body_names.index(HAND.link)]
+    turn = rotation_from_quat(link[:, 3:7])
+    return make_pose(link[:, :3] - env.scene.env_origins + HAND.tcp_m * turn[..., 2], turn)
+
+
+def object_pose(env: ManagerBasedEnv, name: str) -> Tensor:
+    """An object in the environment's frame. Shape (N, 4, 4)."""
+    pose = env.scene[name].data.root_link_pose_w.torch
+    return make_pose(pose[:, :3] - env.scene.env_origins, rotation_from_quat(pose[:, 3:7]))
+
+
+def finger_positions(env: ManagerBasedEnv, eef: str) -> Tensor:
+    """Distance of each finger from the hand's middle plane (m), 0 when closed on nothing. Shape (N, 2)."""
+    arm = env.scene[arm_of(eef)]
+    return HAND.half_opening(arm.data.joint_pos.torch[:, [arm.joint_names.index(name) for name in HAND.fingers]])
+
+
+def grasp_point(env: ManagerBasedEnv, eef: str, name: str) -> Tensor:
+    """Point between an arm's fingertips in the frame of an object (m). Shape (N, 3)."""
+    return position(inverse(object_pose(env, name)) @ tcp_pose(env, eef))
+
+
+def speed(env: ManagerBasedEnv, name: str) -> Tensor:
+    """How fast an object moves (m/s). Shape (N,)."""
+    return torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1)
