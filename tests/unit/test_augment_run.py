@@ -12,6 +12,7 @@ from augment_world import PushWorld, load, planners, write_source
 
 from apprentice.augment.augment import augment
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, NoiseCfg, RetryCfg
+from apprentice.augment.failures import failures_path
 from apprentice.augment.generator import Generator
 from apprentice.augment.journal import Journal, journal_path, read_journal
 from apprentice.augment.run import Run
@@ -43,8 +44,8 @@ def source(tmp_path: Path) -> Path:
     return write_source(tmp_path / "source.hdf5")
 
 
-def generate(source: Path, output: Path, cfg: AugmentCfg = CFG, num_envs: int = 5, progress=None):
-    world = PushWorld(num_envs)
+def generate(source: Path, output: Path, cfg: AugmentCfg = CFG, num_envs: int = 5, progress=None, world=None):
+    world = world or PushWorld(num_envs)
     more = {} if progress is None else {"progress": progress}
     generator = Generator(world, planners(source, cfg), cfg)
     run = Run(generator, source=source, output=output, cfg=cfg, identity=IDENTITY, **more)
@@ -229,3 +230,41 @@ def test_a_torn_journal_line_is_forgotten(source, tmp_path):
     with Journal(output) as journal:
         assert len(journal.lines) == count
     assert journal_path(output).read_bytes().endswith(b"}\n")
+
+
+def test_a_few_failed_tries_of_each_kind_are_kept_to_look_at_however_the_run_was_cut(source, tmp_path):
+    class HalfBroken(PushWorld):
+        def subtask_signals(self):
+            return {"press": (self.pressed > 0) & (self.button[:, 1] > 0.1)}
+
+    cfg = dataclasses.replace(CFG, retry=None)
+    result, _ = generate(source, tmp_path / "whole.hdf5", cfg, world=HalfBroken(5))
+    with pytest.raises(Stop):
+        generate(source, tmp_path / "cut.hdf5", cfg, world=HalfBroken(5), progress=StopAfter(7))
+    generate(source, tmp_path / "cut.hdf5", cfg, world=HalfBroken(2))
+    press = result.stats["subtasks"][0]
+    assert 3 < press["failures"] == sum(one["tries"] for one in press["causes"])
+    with (
+        DemoFile(failures_path(tmp_path / "whole.hdf5")) as whole,
+        DemoFile(failures_path(tmp_path / "cut.hdf5")) as cut,
+    ):
+        kept = [whole.attrs(name)["failed_try"] for name in whole.names]
+        assert kept == [cut.attrs(name)["failed_try"] for name in cut.names]
+        kinds = [(one["subtask"], one["cause"]) for one in kept]
+        assert max(kinds.count(kind) for kind in kinds) == 3
+        demo = whole.read(whole.names[0])
+    assert demo.success is False
+    states = demo.data["states/rigid_object/hand/root_pose"]
+    assert len(states) == demo.length
+    start = demo.data["initial_state/rigid_object/hand/root_pose"][0]
+    np.testing.assert_allclose(states[0] - start, demo.actions[0, :3], atol=1e-6)
+
+
+def test_statistics_say_what_became_of_every_try(source, tmp_path):
+    stats = generate(source, tmp_path / "demos.hdf5")[0].stats
+    for row in stats["subtasks"]:
+        assert row["tries"] == sum(one["tries"] for one in row["sources"].values())
+        assert row["tries"] - row["failures"] == sum(one["reached"] for one in row["sources"].values())
+    # the slippery side is the source demos' own, so that they differ in how often they work
+    assert stats["coverage"]["visited"] == stats["coverage"]["filled"] > 0
+    assert sum(row["steps"] for row in stats["subtasks"]) == stats["env_steps"]

@@ -11,7 +11,7 @@ import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ YAW_BINS = 3
 """Cells over yaw."""
 _STILL = {"x": 1e-3, "y": 1e-3, "yaw": 0.02}
 """What does not vary by more (m, rad) has one cell."""
+
+_OWED_TOLD = 20
 
 State = Mapping[str, Sequence[float]]
 """x, y (m) and yaw (rad) of each object, environment frame: `Outcome.initial_objects`."""
@@ -140,12 +142,13 @@ class Coverage:
         return float(view.successes[at] / view.attempts[at]) if view.attempts[at] else None
 
     def summary(self) -> dict[str, Any]:
-        """All of it, for `FILE.stats.json`: totals, and per view edges, attempts and successes (by x, y, yaw)."""
+        """All of it, for `FILE.stats.json`: totals, the worst owed cells; per view edges, attempts and successes."""
         return {
             "share": self.share,
             "visited": self.visited,
             "filled": self.filled,
             "unseen": self.unseen,
+            "owed": [asdict(one) for one in self.owed()[:_OWED_TOLD]],
             "objects": {view.names[0]: view.summary() for view in self._views if len(view.names) == 1},
             "pairs": {", ".join(view.names): view.summary() for view in self._views if len(view.names) == 2},
         }

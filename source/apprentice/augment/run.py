@@ -14,6 +14,7 @@ from apprentice.workers import Worker
 from .attempt import Outcome
 from .cfg import AugmentCfg
 from .coverage import Coverage
+from .failures import FailureFile
 from .generator import Facts
 from .goals import Goals, Standing
 from .journal import Journal, journal_path
@@ -94,7 +95,9 @@ class Run:
         with (
             DemoWriter(self._output, task=meta["task"], meta=meta, resume=True) as writer,
             Journal(self._output, self._start_seconds) as journal,
+            FailureFile(self._output, self._facts.meta) as failures,
         ):
+            self._failures = failures
             interrupted = False
             for line in journal.lines:
                 self._note(line.outcome)
@@ -137,6 +140,7 @@ class Run:
             finished = self._waiting.pop(len(self._outcomes))
             if finished.outcome.success:
                 writer.append(self._demo(finished))
+            self._failures.keep(finished.outcome, finished.failed_tries)
             journal.append(finished.outcome)
             self._note(finished.outcome)
             if self._hopeless is not None:

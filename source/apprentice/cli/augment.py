@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +15,7 @@ from apprentice.augment.cfg import AugmentCfg
 from apprentice.cli import leave
 from apprentice.cli.output import say
 from apprentice.cli.progress import drawn
+from apprentice.cli.tables import print_report
 
 
 def main(
@@ -19,6 +23,7 @@ def main(
     output: Path | None = None,
     cfg: Annotated[tyro.conf.AvoidSubcommands[AugmentCfg], tyro.conf.arg(name="")] = AugmentCfg(),
     retry: bool = True,
+    videos: bool = False,
 ) -> None:
     """Generate demos from segments of source demos, moved to where the objects are; kept only where success holds.
 
@@ -32,8 +37,10 @@ def main(
         output: File for the generated demos; FILE_generated.hdf5 by default.
         cfg: How to generate.
         retry: Try a failed subtask again from a snapshot; otherwise the attempt is given up there.
+        videos: Draw videos of typical failures, into FILE.failures/.
     """
     from apprentice.augment.augment import augment
+    from apprentice.augment.failures import failures_path
 
     output = output or Path(f"{file.stem}_generated.hdf5")
     with drawn("Augmenting") as progress:
@@ -41,13 +48,19 @@ def main(
     stats = result.stats
     for part in stats.get("transfer", {}).get("reach", []):
         say(part["summary"] + ".")
+    print_report(stats)
     if stats["attempts"]:
-        low, high = stats["dgr_interval_95"]
-        say(
-            f"{stats['successes']} demos from {stats['attempts']} attempts: {100 * stats['dgr']:.1f} % "
-            f"[{100 * low:.1f}, {100 * high:.1f}] held success, {stats['successes_per_hour']:.0f} an hour."
-        )
+        say(f"{stats['successes_per_hour']:.0f} successes an hour.")
     say(f"Demos in {result.output}, numbers in {result.output}.stats.json.")
+    failures = failures_path(result.output)
+    if failures.exists():
+        folder = failures.with_suffix("")
+        arguments = ["render", str(failures), "--output", str(folder), "--videos"]
+        if videos:
+            # a process has one simulation, and this one has had it
+            subprocess.call([sys.executable, "-m", "apprentice", *arguments])
+        else:
+            say(f"Failed tries to look at in {failures}: `apprentice {shlex.join(arguments)}` draws them.")
     if result.interrupted:
         say("Stopped before the goal was reached; the same command goes on from here.")
     leave(130 if result.interrupted else 0)

@@ -10,10 +10,10 @@ from apprentice.cli.output import say
 
 
 def main(run: Positional[Path]) -> None:
-    """Draw `report.html` of a run from its result files.
+    """Draw the page of a run from its result files: `report.html`, or FILE.report.html of a generated demo file.
 
     Args:
-        run: Folder of the run, as `apprentice run` wrote it.
+        run: Folder of the run, as `apprentice run` wrote it, or a demo file that `apprentice augment` wrote.
     """
     from apprentice.report import build_report
 

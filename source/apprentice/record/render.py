@@ -55,7 +55,7 @@ def render(path: Path, output: Path, cfg: RenderCfg, progress: Progress = silent
         task = task_for(file, cfg.task)
         steps, total = sum(file.length(name) for name in file.names), len(file)
         for name in file.names:
-            _require_states(path, name, file.keys(name))
+            require_states(path, name, file.keys(name))
     settings = {"task": task, "cameras": list(cfg.cameras), "size": cfg.size}
     with AddingCopy(path, output, [_key(camera) for camera in cfg.cameras], settings) as copy:
         # also with nothing left to draw: the output says where the cameras are
@@ -83,7 +83,12 @@ def _key(camera: str) -> str:
     return f"obs/{camera}_image"
 
 
-def _require_states(path: Path, name: str, keys: Sequence[str]) -> None:
+def require_states(path: Path, name: str, keys: Sequence[str]) -> None:
+    """Check that a demo can be drawn.
+
+    Raises:
+        UserError: If it holds no recorded states.
+    """
     for group in ("initial_state", "states"):
         if not any(key.startswith(f"{group}/") for key in keys):
             raise UserError(f"{path}, {name}, {group}: expected recorded states, to draw images of, found none.")

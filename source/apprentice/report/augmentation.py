@@ -5,10 +5,13 @@ from __future__ import annotations
 from html import escape
 
 from apprentice.report import svg
+from apprentice.report.cells import covered
 from apprentice.report.fields import Json, interval_in, number_in, numbers_in, object_in, objects_in, text_in
 from apprentice.report.page import Section, command, figure, grid, missing, table
 from apprentice.report.results import RunResults
 from apprentice.report.states import initial_states
+from apprentice.report.tries import name_of, tries
+from apprentice.report.videos import failures
 from apprentice.report.words import count, duration, interval, percent, plural
 
 
@@ -20,12 +23,13 @@ def augmentation(run: RunResults) -> Section:
         return Section("augmentation", "Augmentation", "", said + gone)
     if len(run.augmentations) == 1:
         stats = next(iter(run.augmentations.values()))
-        return Section("augmentation", "Augmentation", _lead(stats), said + _plots(stats))
+        body = said + _plots(stats) + failures(run)
+        return Section("augmentation", "Augmentation", _lead(stats), body)
     parts = [
         f'<h3 class="group">{escape(name)}</h3><p class="lead">{_lead(stats)}</p>{_plots(stats)}'
         for name, stats in run.augmentations.items()
     ]
-    return Section("augmentation", "Augmentation", "", said + "".join(parts))
+    return Section("augmentation", "Augmentation", "", said + "".join(parts) + failures(run))
 
 
 def _lead(stats: Json) -> str:
@@ -62,19 +66,29 @@ def _plots(stats: Json) -> str:
     plots: list[str] = []
     rate, ends = number_in(stats, "dgr"), interval_in(stats, "dgr_interval_95")
     if rate is not None and ends:
-        plot = svg.rate(rate, ends) + _causes(object_in(stats, "failure_causes"))
+        plot = svg.rate(rate, ends) + _causes(stats)
         plots.append(figure(plot, "Data generation rate", "Held successes per attempt, with the 95 % interval."))
     if rows := [_subtask(row) for row in objects_in(stats, "subtasks")]:
         plot = svg.shares(rows, noun="tries")
         plots.append(figure(plot, "Tries by subtask", "A try is one pass of a segment; retries count."))
+    plots += tries(stats)
     if lengths := numbers_in(stats, "lengths"):
         plot = svg.histogram(lengths, x_label="length (control steps)", noun="demos")
         plots.append(figure(plot, "Length of the generated demos"))
-    numbers, maps = initial_states(object_in(stats, "initial_states"), "Coverage of the reset distribution")
-    return grid([*plots, *numbers]) + maps
+    coverage, cells = covered(object_in(stats, "coverage"))
+    title = "Attempts against successes" if coverage else "Coverage of the reset distribution"
+    numbers, maps = initial_states(object_in(stats, "initial_states"), title, cells=not coverage)
+    return grid([*plots, coverage, *numbers]) + cells + maps
 
 
-def _causes(causes: Json) -> str:
+def _causes(stats: Json) -> str:
+    """Why attempts failed: where, and if it is known how."""
+    if ended := objects_in(stats, "attempt_causes"):
+        rows = [
+            [text_in(one, "subtask"), text_in(one, "cause"), count(number_in(one, "attempts") or 0)] for one in ended
+        ]
+        return table(["where attempts failed", "why", "attempts"], rows)
+    causes = object_in(stats, "failure_causes")
     found = {name: number_in(causes, name) or 0 for name in causes}
     if not found:
         return ""
@@ -83,9 +97,4 @@ def _causes(causes: Json) -> str:
 
 
 def _subtask(row: Json) -> svg.Share:
-    name = text_in(row, "signal") or f"end at {text_in(row, 'object') or 'the goal'}"
-    if (index := number_in(row, "index")) is not None:
-        name = f"{index + 1:.0f}. {name}"
-    if eef := text_in(row, "eef"):
-        name += f" · {eef}"
-    return svg.Share(name, int(number_in(row, "tries") or 0), int(number_in(row, "failures") or 0))
+    return svg.Share(name_of(row), int(number_in(row, "tries") or 0), int(number_in(row, "failures") or 0))

@@ -15,8 +15,8 @@ from apprentice.report.results import read_run
 from apprentice.report.training import training
 
 
-def build_report(run_dir: Path) -> Path:
-    """Draw `report.html` in the folder of a run from the result files in it.
+def build_report(where: Path) -> Path:
+    """Draw `report.html` in the folder of a run, or FILE.report.html beside a generated demo file, from result files.
 
     A part of the run that is missing is left out, with a line that says so.
 
@@ -26,7 +26,7 @@ def build_report(run_dir: Path) -> Path:
     Raises:
         UserError: If the folder holds no result files, or the page cannot be written.
     """
-    run = read_run(run_dir)
+    run = read_run(where)
     sections = [overview.demos(run), augmentation(run), training(run), evaluation(run), provenance(run)]
     text = page(
         title=overview.title(run),
@@ -34,7 +34,10 @@ def build_report(run_dir: Path) -> Path:
         overview=overview.overview(run),
         sections=sections,
     )
-    path, partial = run_dir / "report.html", run_dir / "report.html.partial"
+    path = where / "report.html"
+    if where.is_file():
+        path = where.with_name(where.name.removesuffix(".stats.json") + ".report.html")
+    partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)

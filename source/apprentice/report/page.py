@@ -67,11 +67,15 @@ def _tile(kind: str, value: str, label: str, detail: str, plot: str = "") -> str
     return f'<div class="{kind}">{top}{below}{plot}</div>'
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Text cells; the first column names the row."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int | None = None) -> str:
+    """Text cells; the first column names the row, and column `words` holds sentences."""
+    kinds = ["" if index != words else ' class="words"' for index in range(len(header))]
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join(
-        f"<tr><th>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>" for row in rows
+        f"<tr><th>{escape(row[0])}</th>"
+        + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds[1:], row[1:], strict=True))
+        + "</tr>"
+        for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 

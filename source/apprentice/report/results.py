@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class RunResults:
     """Rows of `rollouts.parquet`."""
     videos: list[Path] = field(default_factory=list[Path])
     """Videos of rollouts."""
+    failures: list[tuple[Path, Json]] = field(default_factory=list[tuple[Path, Json]])
+    """Videos of tries of augmentation that failed, and what each shows."""
     files: list[Path] = field(default_factory=list[Path])
     """All files that were read."""
     unreadable: list[str] = field(default_factory=list[str])
@@ -56,9 +59,14 @@ class RunResults:
 def read_run(directory: Path) -> RunResults:
     """Read the result files of a run, or of one stage.
 
+    Args:
+        directory: The folder; or a demo file that augmentation wrote, or its statistics.
+
     Raises:
         UserError: If the folder does not exist or holds no result file.
     """
+    if directory.is_file():
+        return _read_augmentation(directory)
     if not directory.is_dir():
         raise UserError(f"Expected the folder of a run, but {directory} is none; name the --output of a command.")
     run = RunResults(directory=directory)
@@ -66,6 +74,7 @@ def read_run(directory: Path) -> RunResults:
     run.evaluation = _first(_objects(run, ["evaluation.json", "evaluate/evaluation.json"]))
     for path, stats in _objects(run, ["*.stats.json", "*/*.stats.json"]):
         run.augmentations[path.name.removesuffix(".stats.json")] = stats
+    _read_failures(run, ["*.failures/videos.json", "*/*.failures/videos.json"])
     for path in _find(directory, ["train/log.jsonl", "log.jsonl"]):
         run.training = _lines(run, path)
     for path in _find(directory, ["rollouts.parquet", "evaluate/rollouts.parquet"]):
@@ -77,6 +86,33 @@ def read_run(directory: Path) -> RunResults:
             f"{directory}, found none; run a command with that --output first."
         )
     return run
+
+
+def _read_augmentation(file: Path) -> RunResults:
+    """The results that stand beside one generated demo file."""
+    name = file.name.removesuffix(".stats.json")
+    run = RunResults(directory=file.parent)
+    for _, stats in _objects(run, [f"{glob.escape(name)}.stats.json"]):
+        run.augmentations[name] = stats
+    if not run.augmentations:
+        raise UserError(
+            f"Expected the folder of a run, or a demo file that `apprentice augment` wrote, found {file} without "
+            f"{name}.stats.json beside it; name the --output of a command."
+        )
+    _read_failures(run, [f"{glob.escape(Path(name).stem)}.failures/videos.json"])
+    return run
+
+
+def _read_failures(run: RunResults, patterns: list[str]) -> None:
+    for index in _find(run.directory, patterns):
+        try:
+            entries = cast(list[Json], json.loads(index.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            run.unreadable.append(f"{index.relative_to(run.directory)}: {error}")
+            continue
+        shown = [(index.parent / text_in(entry, "file"), entry) for entry in entries]
+        run.failures += [(path, entry) for path, entry in shown if path.is_file()]
+        run.files.append(index)
 
 
 def _find(directory: Path, patterns: list[str]) -> list[Path]:

@@ -13,12 +13,13 @@ from apprentice.report.page import figure, grid, missing, table
 KEY = '<p class="key"><span>success</span><span class="failure">failure</span></p>'
 
 
-def initial_states(objects: Json, title: str) -> tuple[list[str], str]:
+def initial_states(objects: Json, title: str, *, cells: bool = True) -> tuple[list[str], str]:
     """Where each object was in all attempts and in the successful ones.
 
     Args:
         objects: Per object its `attempts`, each x, y in metres and, optionally, yaw in radians, and their `success`.
         title: Of the figure of numbers.
+        cells: Whether it counts cells with a success.
 
     Returns:
         A figure of numbers, if there are any, and the maps.
@@ -33,15 +34,17 @@ def initial_states(objects: Json, title: str) -> tuple[list[str], str]:
         plot = svg.scatter([state[0] for state in attempts], [state[1] for state in attempts], success, title=name)
         maps.append(figure(plot, f"Initial position of {name}"))
         distances = [f"{found.distances[key]:.3f}" if key in found.distances else "-" for key in ("x", "y", "yaw")]
-        rows.append([name, f"{found.covered} of {found.cells}", *distances])
+        rows.append([name, *([f"{found.covered} of {found.cells}"] if cells else []), *distances])
     if not maps:
         return [], missing("The result files hold no initial states, so there are no maps of them.")
-    numbers = figure(
-        table(["object", "cells with a success", "KS x", "KS y", "KS yaw"], rows),
-        title,
-        f"Cells: a {CELLS} by {CELLS} grid over the tried positions. KS: Kolmogorov-Smirnov distance between all "
-        "attempts and the successes; 0 means that successes favour no part of the distribution.",
+    text = (
+        "KS: Kolmogorov-Smirnov distance between all attempts and the successes; 0 means that successes favour no part "
+        "of the distribution."
     )
+    if cells:
+        text = f"Cells: a {CELLS} by {CELLS} grid over the tried positions. {text}"
+    header = ["object", *(["cells with a success"] if cells else []), "KS x", "KS y", "KS yaw"]
+    numbers = figure(table(header, rows), title, text)
     return [numbers], KEY + grid(maps, "grid maps")
 
 

@@ -121,6 +121,39 @@ def scatter(x_m: ArrayLike, y_m: ArrayLike, success: ArrayLike, *, title: str) -
     )
 
 
+def cells(x_edges: Sequence[float], y_edges: Sequence[float], tried: Floats, won: Floats, *, title: str) -> str:
+    """A grid over the plane, each cell coloured by its share of successes, with attempts and failures written in it.
+
+    Args:
+        x_edges: Ends of the cells along x (m). X + 1 of them.
+        y_edges: Likewise along y. Y + 1 of them.
+        tried: Attempts. Shape (X, Y).
+        won: Successes. Shape (X, Y).
+        title: What it is a map of.
+    """
+    left, right, top, bottom = 50, MAP_WIDTH - 8, 8, 40
+    span_x, span_y = max(x_edges[-1] - x_edges[0], 0.02), max(y_edges[-1] - y_edges[0], 0.02)
+    height = int(top + min(max((right - left) * span_y / span_x, 120), 300) + bottom)
+    x = Axis(x_edges[0], x_edges[0] + span_x, left, right)
+    y = Axis(y_edges[0], y_edges[0] + span_y, height - bottom, top)
+    parts = [_grid(x, y, x_label="x (m)", y_label="y (m)")]
+    for i, j in np.ndindex(tried.shape):
+        (a, b), (c, d) = x(x_edges[i : i + 2]), y(y_edges[j : j + 2])
+        box = f'x="{a + 1:.1f}" y="{d + 1:.1f}" width="{max(b - a - 2, 1):.1f}" height="{max(c - d - 2, 1):.1f}"'
+        attempts, failed = int(tried[i, j]), int(tried[i, j] - won[i, j])
+        told = f"{attempts:,} attempts, {failed:,} failed" if attempts else "never drawn"
+        parts.append(f'<rect class="rail" {box} rx="2"><title>{told}</title></rect>')
+        if attempts:
+            share = failed / attempts
+            parts.append(f'<rect class="fill success" {box} rx="2" style="opacity:{0.75 * (1 - share):.2f}"/>')
+            parts.append(f'<rect class="fill failure" {box} rx="2" style="opacity:{share:.2f}"/>')
+            text = f"{failed}/{attempts}" if failed else f"{attempts}"
+            parts.append(_text((a + b) / 2, (c + d) / 2 + 4, text, "cell", anchor="middle"))
+    return _svg(
+        height, parts, f"{title}: {int(won.sum())} successes of {int(tried.sum())} attempts by position", MAP_WIDTH
+    )
+
+
 def histogram(values: Sequence[float], *, x_label: str, noun: str) -> str:
     """How often each range of values occurs."""
     height, top, bottom, left = 220, 12, 40, 52

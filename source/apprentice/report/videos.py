@@ -35,6 +35,26 @@ def videos(run: RunResults) -> str:
     return text
 
 
+def failures(run: RunResults) -> str:
+    """Videos of tries of augmentation that failed, with what happened; empty if none were drawn."""
+    if not run.failures:
+        return ""
+    shown, left_out = _that_fit([path for path, _ in run.failures])
+    about = dict(run.failures)
+    text = '<h3 class="group">Tries that failed</h3>' + grid([_failure(path, about[path]) for path in shown], "videos")
+    if left_out:
+        text += missing(f"Too large for this page: {', '.join(path.name for path in left_out)}.")
+    return text
+
+
+def _failure(path: Path, about: Json) -> str:
+    verdict = f"{text_in(about, 'subtask')}: {text_in(about, 'cause')}"
+    words = [f"attempt {text_in(about, 'attempt')}", text_in(about, "source_demo"), text_in(about, "object")]
+    if (off_m := number_in(about, "off_m")) is not None:
+        words.append(f"{100 * off_m:.1f} cm off")
+    return _figure(path, "failure", verdict, [word for word in words if word])
+
+
 def _that_fit(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     """Videos that the page may hold, and the others, each in the order given."""
     room, shown = VIDEO_BYTES, set[Path]()
@@ -55,6 +75,10 @@ def _video(path: Path, outcome: str, rows: dict[int, Json]) -> str:
         words.append(plural(steps, "step"))
     cause = text_in(row, "failed_subtask")
     verdict = f"failed at {cause}" if cause else outcome
+    return _figure(path, outcome, verdict, words)
+
+
+def _figure(path: Path, outcome: str, verdict: str, words: list[str]) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     return (
         f'<figure><video controls loop muted playsinline preload="auto" src="data:video/mp4;base64,{data}"></video>'
