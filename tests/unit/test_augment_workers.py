@@ -1,7 +1,10 @@
 """Augmentation by many processes makes what one makes, whoever dies."""
 
+import contextlib
 import os
+import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from apprentice.augment.cfg import AugmentCfg, BridgeCfg, LearnCfg
 from apprentice.augment.generator import Generator
 from apprentice.augment.journal import read_journal
 from apprentice.augment.run import Run
+from apprentice.errors import UserError
 from apprentice.workers import Pool
 
 # short rounds, so that attempts learn from others, wherever those were made
@@ -77,3 +81,70 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(cluster, source, alone, 
         assert pool.workers == 2
     assert len(list(deaths.iterdir())) == 1
     assert_same(alone, tmp_path / "pool.hdf5")
+
+
+@dataclass(frozen=True)
+class Doubled:
+    number: int
+    value: int
+
+
+class Doubler:
+    """Doubles the numbers of its jobs."""
+
+    slots, facts = 2, "doubles"
+
+    def run(self, next_job):
+        while (job := next_job()) is not None:
+            if job.number == 13:
+                raise UserError("Expected another number, found 13.")
+            if job.number == 17:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield Doubled(job.number, 2 * job.number)
+
+
+@contextlib.contextmanager
+def open_doubler():
+    yield Doubler()
+
+
+@contextlib.contextmanager
+def open_nothing():
+    raise UserError("Expected a simulator, found none.")
+    yield
+
+
+@dataclass(frozen=True)
+class Job:
+    number: int
+
+
+def double(cluster, numbers, workers=2):
+    jobs = map(Job, numbers)
+    with Pool(open_doubler, workers, cluster=cluster.address) as pool:
+        assert pool.facts == "doubles"
+        return sorted((result.number, result.value) for result in pool.run(lambda: next(jobs, None)))
+
+
+def test_a_pool_does_every_job_once(cluster):
+    assert double(cluster, range(100, 160)) == [(number, 2 * number) for number in range(100, 160)]
+
+
+def test_a_mistake_in_a_worker_is_told_as_if_it_were_here(cluster):
+    with pytest.raises(UserError, match="Expected another number, found 13"):
+        double(cluster, range(20))
+    with (
+        pytest.raises(UserError, match="Expected a simulator, found none"),
+        Pool(open_nothing, 1, cluster=cluster.address),
+    ):
+        pass
+
+
+def test_a_job_that_kills_every_worker_is_named_as_the_reason(cluster):
+    with pytest.raises(UserError, match="5 of them died at the same jobs"):
+        double(cluster, [17], workers=1)
+
+
+def test_no_cluster_is_one_clear_sentence():
+    with pytest.raises(UserError, match="ray start --head"), Pool(open_doubler, 1, cluster="127.0.0.1:1"):
+        pass
