@@ -1,7 +1,7 @@
 """Augmentation on two machines, one of which dies: both are this one, with a Ray node of its own each."""
 
-import json
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,29 @@ import pytest
 
 from apprentice.augment.augment import augment
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg
+from apprentice.demos import DemoFile
+
+TASK = "Apprentice-Stack-Franka"
+ALONE = """
+import dataclasses, os, sys
+from pathlib import Path
 from apprentice.augment.generator import Generator
 from apprentice.augment.identity import file_sha256
 from apprentice.augment.prepare import make_planners
 from apprentice.augment.run import Run
-from apprentice.demos import DemoFile
 from apprentice.record.cfg import RecordCfg
 from apprentice.record.operators import scripted_operators
 from apprentice.record.recorder import record_session
 from apprentice.tasks.session import open_session
-
-TASK = "Apprentice-Stack-Franka"
+from test_augment_nodes import CFG, TASK
+source, output = map(Path, sys.argv[1:])
+with open_session(TASK, num_envs=12) as session:
+    record_session(session, source, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
+    generator = Generator(session, make_planners(session, source, CFG), CFG)
+    identity = {"source_sha256": file_sha256(source)}
+    Run(generator, source=source, output=output, cfg=CFG, identity=identity).generate()
+    os._exit(0)
+"""
 CFG = AugmentCfg(demos=12, seed=7, task=TASK, num_envs=8, threads=1, noise=NoiseCfg(kind="task"))
 
 
@@ -27,11 +39,14 @@ CFG = AugmentCfg(demos=12, seed=7, task=TASK, num_envs=8, threads=1, noise=Noise
 def nodes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        import ray
         from ray.cluster_utils import Cluster
 
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100 << 20})
-        other = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
-        yield cluster, other
+        # joined before there is another node at the same address, so that this process belongs to the one that stays
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+        yield cluster, cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+        ray.shutdown()
         cluster.shutdown()
 
 
@@ -54,15 +69,12 @@ def demos(path: Path):
 
 def test_two_machines_of_which_one_dies_make_what_one_process_makes(nodes, tmp_path):
     source, alone = tmp_path / "source.hdf5", tmp_path / "alone.hdf5"
-    with open_session(TASK, num_envs=12) as session:
-        record_session(session, source, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
-        identity = json.loads(json.dumps({"source_sha256": file_sha256(source), "cfg": CFG.identity}))
-        generator = Generator(session, make_planners(session, source, CFG), CFG)
-        Run(generator, source=source, output=alone, cfg=CFG, identity=identity).generate()
-        cluster, other = nodes
-        power = KillAt(3, cluster, other)
-        cfg = replace(CFG, workers=2, cluster=cluster.address)
-        result = augment(source, tmp_path / "two.hdf5", cfg, power)
+    arguments = [sys.executable, "-c", ALONE, str(source), str(alone)]
+    assert subprocess.run(arguments, cwd=Path(__file__).parent, check=False).returncode == 0
+    cluster, other = nodes
+    power = KillAt(3, cluster, other)
+    cfg = AugmentCfg(**vars(CFG) | {"workers": 2, "cluster": cluster.address})
+    result = augment(source, tmp_path / "two.hdf5", cfg, power)
     assert power.node is None
     assert result.stats["workers"] == 2
     for one, two in zip(demos(alone), demos(result.output), strict=True):

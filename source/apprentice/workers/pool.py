@@ -21,6 +21,9 @@ _CALLS = 2
 """Calls to a worker that wait for an answer at once: it goes on with the second while the first one's is fetched."""
 _DEATHS_PER_JOB = 5
 """A job that so many workers died of is taken to be the reason."""
+_FAREWELL_S = 10.0
+_PULSE_S = 20.0
+"""Silence after which Ray is looked at."""
 _STARTS = 3
 """A worker that dies so often before it is open is not started again."""
 
@@ -90,8 +93,12 @@ class Pool[Job: Numbered, Result: Numbered]:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # calls that fail when a worker is gone: Ray does not like to be left while it kills
+        farewells = [hand.actor.go_on.remote([]) for hand in self._hands]
         for hand in self._hands:
             self._ray.kill(hand.actor)
+        if farewells:
+            self._ray.wait(farewells, num_returns=len(farewells), timeout=_FAREWELL_S)
         self._exit.close()
 
     @property
@@ -122,7 +129,12 @@ class Pool[Job: Numbered, Result: Numbered]:
             yield from self._listen()
 
     def _hire(self) -> _Hand[Job]:
-        options = {"num_cpus": self._threads, "max_restarts": 0, "max_task_retries": 0}
+        options = {
+            "num_cpus": self._threads,
+            "scheduling_strategy": "SPREAD",  # over the machines
+            "max_restarts": 0,
+            "max_task_retries": 0,
+        }
         hand: _Hand[Job] = _Hand(self._ray.remote(**options)(_Process).remote())
         self._calls[hand.actor.open.remote(self._open_worker)] = hand
         return hand
@@ -146,12 +158,12 @@ class Pool[Job: Numbered, Result: Numbered]:
 
     def _listen(self) -> list[Result]:
         """Wait until a worker has something to say. Returns results, if that is what it was."""
-        ready, _ = self._ray.wait(list(self._calls), num_returns=1)
-        hand = self._calls.pop(ready[0])
+        call = self._next_answer()
+        hand = self._calls.pop(call)
         try:
-            answer = self._ray.get(ready[0])
+            answer = self._ray.get(call)
         except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from None
+            raise (error.cause or error) from None
         except self._ray.exceptions.RayError as error:  # it, its machine, or what it said is lost
             self._replace(hand, error)
             return []
@@ -163,6 +175,18 @@ class Pool[Job: Numbered, Result: Numbered]:
         for result in answer:
             del hand.jobs[result.number]
         return answer
+
+    def _next_answer(self) -> Any:
+        while True:
+            ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=_PULSE_S)
+            if ready:
+                return ready[0]
+            here = self._ray.get_runtime_context().get_node_id()
+            if not any(node["Alive"] for node in self._ray.nodes() if node["NodeID"] == here):
+                raise UserError(
+                    "Expected Ray to stay on this machine, found that it stopped; the same command goes on from what "
+                    "was saved."
+                )
 
     def _replace(self, hand: _Hand[Job], error: Exception) -> None:
         """Take the jobs of a worker that died back, and start another one in its place."""

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from apprentice.errors import UserError
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Results on their way from a worker: a few per worker, some hundred kilobytes each."""
+_ANSWER_S = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
@@ -25,7 +27,7 @@ _QUIET = {
 
 @contextlib.contextmanager
 def ray_session(address: str | None, cores: int) -> Iterator[Any]:
-    """The `ray` module, connected.
+    """The `ray` module, connected. A process that is connected already stays so, before and after.
 
     Args:
         address: Of a running cluster, "auto" for the one that this machine belongs to; None starts one for this
@@ -38,6 +40,9 @@ def ray_session(address: str | None, cores: int) -> Iterator[Any]:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     ray: Any = importlib.import_module("ray")  # its types are only partly known
+    if ray.is_initialized():
+        yield ray
+        return
     quiet = {"logging_level": "error", "log_to_driver": False, "configure_logging": False}
     folder = None
     if address is None:
@@ -53,8 +58,12 @@ def ray_session(address: str | None, cores: int) -> Iterator[Any]:
         )
     else:
         try:
+            if address != "auto":
+                host, _, port = address.rpartition(":")
+                # Ray ends the whole process where nobody answers
+                socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
             ray.init(address=address, **quiet)
-        except (ConnectionError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"Expected a Ray cluster at '{address}', found none ({str(error).splitlines()[0]}); start one with "
                 "`ray start --head` on one machine and `ray start --address=HOST:6379` on the others."
