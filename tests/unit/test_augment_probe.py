@@ -103,11 +103,11 @@ def test_the_tally_adds_up():
     assert (grasp["tries"], grasp["failures"]) == (4, 1)
     assert grasp["sources"] == {"demo_0": {"tries": 3, "reached": 2}, "demo_1": {"tries": 1, "reached": 1}}
     assert [(row["cause"], row["tries"]) for row in lift["causes"]] == [("dropped", 2)]
-    assert last["name"] == "the last subtask (at bowl)"
+    assert last["name"] == "end at bowl"
     for row in (grasp, lift, last):
         assert row["failures"] == sum(one["tries"] for one in row["causes"])
         assert row["tries"] == sum(one["tries"] for one in row["sources"].values())
     assert attempt_causes(outcomes) == [
         {"subtask": "lift", "cause": "dropped", "attempts": 1},
-        {"subtask": "the last subtask (at bowl)", "cause": "not held", "attempts": 1},
+        {"subtask": "end at bowl", "cause": "not held", "attempts": 1},
     ]

@@ -243,3 +243,74 @@ def test_a_folder_without_results_is_refused(tmp_path):
         build_report(tmp_path)
     with pytest.raises(UserError, match="folder of a run"):
         build_report(tmp_path / "nowhere")
+
+
+def with_tries(run_dir: Path) -> None:
+    """Statistics as augmentation writes them today, with a video of a failed try."""
+    path = run_dir / "generated.hdf5.stats.json"
+    stats = json.loads(path.read_text())
+    stats["subtasks"][0] |= {
+        "name": "grasp_1",
+        "steps": 2200,
+        "causes": [{"cause": "missed", "tries": 9, "means": "the gripper closed 2 cm beside where it holds cube_2"}],
+        "sources": {"demo_0": {"tries": 30, "reached": 24}, "demo_7": {"tries": 14, "reached": 11}},
+    }
+    stats["attempt_causes"] = [{"subtask": "grasp_1", "cause": "missed", "attempts": 10}]
+    grid = [[[2, 1, 0], [0, 3, 0]], [[4, 0, 1], [0, 0, 0]]]
+    won = [[[2, 1, 0], [0, 0, 0]], [[4, 0, 1], [0, 0, 0]]]
+    view = {"cells": 12, "visited": 5, "filled": 4, "attempts": grid, "successes": won}
+    view["edges"] = {"cube_2": {"x": [0.4, 0.5, 0.6], "y": [-0.1, 0.0, 0.1], "yaw": [-0.8, -0.3, 0.3, 0.8]}}
+    bounds = {"cube_2 x": [0.4, 0.5], "cube_2 y": [0.0, 0.1], "cube_2 yaw": [-0.3, 0.3]}
+    stats["coverage"] = {
+        "share": 0.8, "visited": 5, "filled": 4, "unseen": 0.1, "objects": {"cube_2": view}, "pairs": {},
+        "owed": [{"objects": ["cube_2"], "attempts": 3, "bounds": bounds}],
+    }  # fmt: skip
+    path.write_text(json.dumps(stats))
+    folder = run_dir / "generated.failures"
+    folder.mkdir()
+    (folder / "grasp_1_missed_00004.mp4").write_bytes(b"a film of a miss")
+    entry = {"file": "grasp_1_missed_00004.mp4", "subtask": "grasp_1", "cause": "missed", "attempt": 4, "off_m": 0.021}
+    (folder / "videos.json").write_text(json.dumps([entry | {"source_demo": "demo_7", "object": "cube_2"}]))
+
+
+def test_the_page_says_why_tries_failed_and_which_demos_were_used(run_dir):
+    with_tries(run_dir)
+    text = plain(build_report(run_dir))
+    assert "1. grasp_1 · franka9missedthe gripper closed 2 cm beside where it holds cube_2" in text
+    assert "demo_711 of 14" in text
+    assert "1. grasp_1 · franka441.1035 (79.5 %)73" in text
+    assert "grasp_1missed10" in text
+
+
+def test_the_page_shows_coverage_and_names_the_cells_without_a_success(run_dir):
+    with_tries(run_dir)
+    path = build_report(run_dir)
+    assert "Successes fill 4 of 5 cells that attempts visited: 80.0 %." in plain(path)
+    assert "cube_2 x 0.40 to 0.50 m, cube_2 y 0.00 to 0.10 m, cube_2 yaw -0.30 to 0.30 rad3" in plain(path)
+    assert "3 attempts, 3 failed" in path.read_text(encoding="utf-8")
+
+
+def test_the_page_shows_failed_tries(run_dir):
+    with_tries(run_dir)
+    path = build_report(run_dir)
+    films = [base64.b64decode(one.partition(",")[2]) for one in read(path).references if one.startswith("data:")]
+    assert b"a film of a miss" in films
+    assert "grasp_1: missedattempt 4 · demo_7 · cube_2 · 2.1 cm off" in plain(path)
+
+
+@pytest.mark.parametrize("name", ["generated.hdf5", "generated.hdf5.stats.json"])
+def test_a_generated_file_has_a_page_of_its_own(run_dir, name):
+    with_tries(run_dir)
+    (run_dir / "generated.hdf5").touch()
+    path = build_report(run_dir / name)
+    assert path == run_dir / "generated.hdf5.report.html"
+    text = plain(path)
+    assert "30 of 40 attempts ended in held success" in text
+    assert "grasp_1: missed" in text
+    assert "6 of 8 rollouts" not in text
+
+
+def test_a_file_without_statistics_is_refused(run_dir):
+    (run_dir / "source.hdf5").touch()
+    with pytest.raises(UserError, match=r"without source\.hdf5\.stats\.json beside it"):
+        build_report(run_dir / "source.hdf5")

@@ -78,23 +78,23 @@ def impossible(part: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> 
         part: The subtask, as in `Outcome.subtasks`.
         failed: Its tries, none of which reached its end.
     """
-    return f"Expected {subtask_name(part)} to work at times, found that {_sentence(part, failed)} {_ADVICE}"
+    return f"Expected every subtask to work at times, found that {_sentence(part, failed)} {_ADVICE}"
 
 
 _ADVICE = "Look at the source demos there (`apprentice replay`), record others, or try --variant or --selection."
 
 
 def subtask_name(part: Mapping[str, Any]) -> str:
-    """What a subtask is called: its signal, or its object where its end is not detected."""
-    name = part["signal"] or (f"the last subtask (at {part['object']})" if part["object"] else "the last subtask")
-    return str(name)
+    """What a subtask is called: its signal, or, the last one having none, its object."""
+    return str(part["signal"] or (f"end at {part['object']}" if part["object"] else "end"))
 
 
 def _sentence(part: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> str:
     counted = Counter(tried["cause"] for tried in failed)
     (main, count), *others = counted.most_common()
     times = f"{len(failed)} of {len(failed)}"
-    text = f"{subtask_name(part)} failed in {times} tries: {explain(main, failed)}"
+    name = part["signal"] or "the last subtask" + (f" (at {part['object']})" if part["object"] else "")
+    text = f"{name} failed in {times} tries: {explain(main, failed)}"
     if others:
         rest = ", ".join(f"{cause} {number}" for cause, number in others)
         text += f" ({main} {count}, {rest})"

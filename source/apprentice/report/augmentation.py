@@ -78,7 +78,7 @@ def _plots(stats: Json) -> str:
     coverage, cells = covered(object_in(stats, "coverage"))
     title = "Attempts against successes" if coverage else "Coverage of the reset distribution"
     numbers, maps = initial_states(object_in(stats, "initial_states"), title, cells=not coverage)
-    return grid([*plots, coverage, *numbers]) + cells + maps
+    return grid([*plots, *numbers, coverage]) + cells + maps
 
 
 def _causes(stats: Json) -> str:

@@ -28,6 +28,8 @@ def build_report(where: Path) -> Path:
     """
     run = read_run(where)
     sections = [overview.demos(run), augmentation(run), training(run), evaluation(run), provenance(run)]
+    if where.is_file():
+        sections = [augmentation(run), provenance(run)]
     text = page(
         title=overview.title(run),
         subtitle=overview.subtitle(run),

@@ -23,7 +23,7 @@ def covered(coverage: Json) -> tuple[str, str]:
     share, visited, filled = (number_in(coverage, key) for key in ("share", "visited", "filled"))
     if share is None or visited is None or filled is None:
         return "", ""
-    kinds = {"one object (6 by 6 places by 3 turns)": "objects", "two objects (3 by 3 places each)": "pairs"}
+    kinds = {"6 by 6 places, 3 turns": "objects", "3 by 3 places each": "pairs"}
     rows: list[Sequence[str]] = [
         [
             f"{name}: {title}",
@@ -42,6 +42,7 @@ def covered(coverage: Json) -> tuple[str, str]:
         "Coverage of the reset distribution",
         "Cells divide where resets put objects. A pair's cells show combinations that fail though each object alone "
         "succeeds everywhere. Some cells of pairs may never be drawn, because objects do not start inside each other.",
+        wide=True,
     )
     maps = [figure(_map(name, view), f"Success by where {name} starts") for name, view in _views(coverage, "objects")]
     return numbers, grid([one for one in maps if one], "grid maps")
@@ -63,7 +64,7 @@ def _owed(coverage: Json) -> str:
             f"{name} {_ends(numbers_in(bounds, name), name)}" for name in bounds if len(numbers_in(bounds, name)) == 2
         )
         rows.append([where, count(number_in(one, "attempts") or 0)])
-    return table(["visited, and never a success", "attempts"], rows)
+    return table(["visited, and never a success", "attempts"], rows, words=0)
 
 
 def _ends(ends: Sequence[float], name: str) -> str:

@@ -40,10 +40,11 @@ def _chapter(section: Section) -> str:
     return f'<section id="{section.anchor}">\n<h2>{escape(section.title)}</h2>\n{lead}\n{section.body}\n</section>\n'
 
 
-def figure(content: str, title: str, caption: str = "") -> str:
-    """A plot with what it shows above it, and how to read it below."""
+def figure(content: str, title: str, caption: str = "", *, wide: bool = False) -> str:
+    """A plot with what it shows above it, and how to read it below; across the page if `wide`."""
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure><h3>{escape(title)}</h3>{content}{below}</figure>"
+    kind = ' class="wide"' if wide else ""
+    return f"<figure{kind}><h3>{escape(title)}</h3>{content}{below}</figure>"
 
 
 def grid(items: Sequence[str], kind: str = "grid") -> str:
@@ -70,9 +71,9 @@ def _tile(kind: str, value: str, label: str, detail: str, plot: str = "") -> str
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int | None = None) -> str:
     """Text cells; the first column names the row, and column `words` holds sentences."""
     kinds = ["" if index != words else ' class="words"' for index in range(len(header))]
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    head = "".join(f"<th{kind}>{escape(cell)}</th>" for kind, cell in zip(kinds, header, strict=True))
     body = "".join(
-        f"<tr><th>{escape(row[0])}</th>"
+        f"<tr><th{kinds[0]}>{escape(row[0])}</th>"
         + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds[1:], row[1:], strict=True))
         + "</tr>"
         for row in rows

@@ -44,7 +44,7 @@ def _counts(stats: Json, rows: Sequence[Json]) -> str:
         )
     header = ["subtask", "tries", "per attempt", "reached its end", "steps per success"]
     text = "Steps are control steps simulated in all tries of the subtask, for each held success of the whole task."
-    return figure(table(header, cells), "What became of the tries", text)
+    return figure(table(header, cells), "What became of the tries", text, wide=True)
 
 
 def _causes(rows: Sequence[Json]) -> list[str]:
@@ -60,7 +60,7 @@ def _causes(rows: Sequence[Json]) -> list[str]:
         "of the tries were off by less."
     )
     header = ["subtask", "tries", "cause", "meaning"]
-    return [figure(table(header, cells, words=3), "Why tries failed", text)]
+    return [figure(table(header, cells, words=3), "Why tries failed", text, wide=True)]
 
 
 def _sources(rows: Sequence[Json]) -> str:
@@ -69,7 +69,7 @@ def _sources(rows: Sequence[Json]) -> str:
     text = (
         "How often a segment of each source demo was played in a subtask, and how often it reached the subtask's end."
     )
-    return figure(table(["source demo", *map(name_of, rows)], cells), "Use of the source demos", text)
+    return figure(table(["source demo", *map(name_of, rows)], cells), "Use of the source demos", text, wide=True)
 
 
 def _by_demo(row: Json) -> dict[str, Json]:
