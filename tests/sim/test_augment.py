@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg, stock_cfg
+from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RandomiseCfg, RecoveryCfg, RetryCfg, stock_cfg
 from apprentice.augment.generator import Generator
 from apprentice.augment.identity import file_sha256
 from apprentice.augment.journal import journal_path
@@ -28,6 +28,7 @@ from apprentice.record.cfg import RecordCfg, ReplayCfg
 from apprentice.record.operators import scripted_operators
 from apprentice.record.recorder import record_session
 from apprentice.record.replay import replay_in
+from apprentice.sim.native import solver
 from apprentice.tasks.session import open_session
 
 TASK, NUM_ENVS = "Apprentice-Stack-Franka", 12
@@ -101,6 +102,36 @@ def test_stitched_demos_replay_bit_for_bit_in_other_environments(session, genera
     report = replay_in(session, generated.output, ReplayCfg(certify=False))
     assert all(demo.success for demo in report.demos)
     assert all(demo.bit_exact for demo in report.demos)
+
+
+def test_randomised_physics_is_in_the_file_differs_from_demo_to_demo_and_replays_bit_for_bit(
+    session, source, generated, tmp_path
+):
+    cfg = replace(
+        CFG,
+        demos=4,
+        noise=NoiseCfg(),
+        recovery=RecoveryCfg(at_start=0.5, in_transit=0.5),
+        randomise=RandomiseCfg(mass=(0.5, 2.0), friction=(0.7, 1.4)),
+    )
+    generator, output = Generator(session, make_planners(session, source, cfg), cfg), tmp_path / "randomised.hdf5"
+    identity = {"source_sha256": file_sha256(source)}
+    Run(generator, source=source, output=output, cfg=cfg, identity=identity).generate()
+    with DemoFile(output) as file:
+        attrs = [file.attrs(name) for name in file.names]
+        labels = [file.read(name) for name in file.names]
+    masses = np.array([list(demo["physics"]["mass"].values()) for demo in attrs])
+    assert masses.shape == (4, 3)
+    assert len(np.unique(masses)) == 12
+    assert masses.min() > 0.5 and masses.max() < 2.0
+    assert len({demo["physics_fingerprint"] for demo in attrs}) == 4
+    assert all(np.abs(demo.executed - demo.actions).max() > 0 for demo in labels)
+    report = replay_in(session, output, ReplayCfg(certify=False))
+    assert all(demo.bit_exact and demo.success for demo in report.demos)
+    weights = {round(float(model.body_mass[-1]), 6) for model in solver()._worlds.models}
+    assert len(weights) >= 4
+    # what was heavy is light again, to the last bit
+    assert all(demo.bit_exact for demo in replay_in(session, generated.output, ReplayCfg(certify=False)).demos)
 
 
 def test_killed_and_resumed_with_other_numbers_of_environments_it_makes_the_same_demos(source, generated, tmp_path):

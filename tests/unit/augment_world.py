@@ -84,6 +84,7 @@ class PushWorld:
         self.hand, self.button, self.pad = (torch.zeros(num_envs, 3) for _ in range(3))
         self.slippery = torch.zeros(num_envs)
         self.pressed = torch.zeros(num_envs)
+        self.physics = [None] * num_envs
         self.steps_taken = 0
 
     @property
@@ -137,6 +138,10 @@ class PushWorld:
             "rigid_object/hand/root_pose": self.hand.clone(),
             "rigid_object/button/root_pose": torch.cat((self.button, self.pressed[:, None]), 1),
         }
+
+    def set_physics(self, env_ids, physics):
+        for env_id, one in zip(env_ids, physics, strict=True):
+            self.physics[env_id] = one
 
     def snapshot(self, env_ids):
         return Rows(tuple(buffer[list(env_ids)].clone() for buffer in self._buffers))

@@ -66,6 +66,22 @@ class RecoveryCfg:
 
 
 @dataclass(kw_only=True, frozen=True)
+class RandomiseCfg:
+    """Ranges of factors on physical properties, drawn for each attempt evenly in their logarithm."""
+
+    mass: tuple[float, float] = (1.0, 1.0)
+    """On the mass of each object."""
+    friction: tuple[float, float] = (1.0, 1.0)
+    """On the friction of all surfaces of an environment (`native` and `newton`)."""
+
+    def __post_init__(self) -> None:
+        for name in ("mass", "friction"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise UserError(f"Expected a range of factors on {name}, low to high and above 0, found {low} {high}.")
+
+
+@dataclass(kw_only=True, frozen=True)
 class RetryCfg:
     tries: int = 3
     """How often a subtask is tried from the same snapshot."""
@@ -132,6 +148,8 @@ class AugmentCfg:
     """Pushes off the way."""
     learn: LearnCfg = field(default_factory=LearnCfg)
     """Learning from earlier attempts."""
+    randomise: RandomiseCfg = field(default_factory=RandomiseCfg)
+    """Physics that differs from attempt to attempt."""
     retry: RetryCfg | None = field(default_factory=RetryCfg)
     """Try a failed subtask again from its snapshot. None gives the attempt up at once."""
     held_steps: int = 10

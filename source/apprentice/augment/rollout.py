@@ -24,6 +24,7 @@ from .judge import FINAL, Judge, Verdicts
 from .lessons import Assignment
 from .plan import Planner
 from .planning import PlanMaker
+from .randomise import draw_physics
 from .recording import Recording
 from .retry import go_back, note_failure
 from .state import RolloutState
@@ -115,6 +116,10 @@ class Rollout:
             return
         env_ids = list(beginning)
         seeds = self._reset(beginning)
+        objects, cfg = self._session.task_info.objects, self._cfg
+        numbers = [assignment.number for assignment in beginning.values()]
+        physics = [draw_physics(cfg.seed, number, objects, cfg.randomise) for number in numbers]
+        self._session.set_physics(env_ids, physics)
         state.simulated[env_ids] = 0
         state.active[env_ids] = True
         self._judge.begin(env_ids)

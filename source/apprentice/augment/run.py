@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
+from apprentice.sim.physics import Physics
 from apprentice.workers import Worker
 
 from .attempt import Outcome
@@ -20,6 +21,7 @@ from .goals import Goals, Standing
 from .journal import Journal, journal_path
 from .lessons import Assignment, Ledger
 from .probe import Probe
+from .randomise import draw_physics
 from .stats import summarise, write_stats
 
 if TYPE_CHECKING:
@@ -153,7 +155,8 @@ class Run:
         self._hopeless = self._hopeless or self._probe.add(outcome)
 
     def _demo(self, finished: Finished) -> Demo:
-        outcome, meta = finished.outcome, self._facts.meta
+        outcome, cfg, meta = finished.outcome, self._cfg, self._facts.meta
+        physics = draw_physics(cfg.seed, outcome.number, meta["objects"], cfg.randomise)
         attrs = demo_attrs(
             task=meta["task"],
             variant=meta["variant"],
@@ -162,10 +165,11 @@ class Run:
             device="augment",
             seed=outcome.seed,
             control_hz=meta["control_hz"],
-            physics_fingerprint=self._facts.physics_fingerprint,
+            physics_fingerprint=physics.fingerprint(self._facts.physics_fingerprint),
             source_file=self._source.name,
             source_sha256=self._identity["source_sha256"],
             attempt=asdict(outcome),
+            **({} if physics == Physics() else {"physics": asdict(physics)}),
         )
         return Demo(actions=finished.actions, data=finished.data, success=True, attrs=attrs)
 

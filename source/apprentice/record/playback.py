@@ -11,6 +11,7 @@ from torch import Tensor
 
 from apprentice.demos import EXECUTED, Demo, DemoFile, Tree
 from apprentice.errors import UserError
+from apprentice.sim.physics import Physics
 from apprentice.tasks.eef_maps import action_to_gripper, target_to_action
 from apprentice.tasks.episode import EpisodeBuffer
 from apprentice.tasks.infer import demo_structure, fits, infer_task
@@ -83,6 +84,7 @@ class Playback:
 
     def _begin(self, env_id: int, demo: Demo) -> None:
         self._session.reset([env_id])
+        self._session.set_physics([env_id], [Physics(**demo.attrs.get("physics", {}))])
         self._write([env_id], [_rows(demo.data, "initial_state/", 0)])
         self._buffer.begin([env_id], {})
         self._slots[env_id] = _Slot(demo=demo)

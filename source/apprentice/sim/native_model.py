@@ -11,6 +11,7 @@ at each environment's origin.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,21 +53,32 @@ class WorldModels:
 
     def __init__(self, template: Any, mjw_model: Any, num_worlds: int) -> None:
         """Start from `template` (an `MjModel`) for `num_worlds` worlds and take over the parameters of `mjw_model`."""
-        self.models: list[Any] = [copy.copy(template)] * num_worlds
+        self._template = copy.copy(template)
+        self.models: list[Any] = [self._template] * num_worlds
         self._seen: dict[str, NDArray[np.generic]] = {}
+        self._contents = [b""] * num_worlds
         self.synchronise(mjw_model)
 
     def synchronise(self, mjw_model: Any) -> None:
-        """Copy every parameter that changed since the last call into the models of the worlds that it changed in.
+        """Give every world in which a parameter changed since the last call a model with its parameters.
+
+        It is made from the template: what a world was before leaves no trace in it.
 
         Raises:
             UserError: If a parameter that MuJoCo C cannot follow differs between worlds.
         """
-        changes: dict[int, list[tuple[str, NDArray[np.generic]]]] = {}
-        for name, values in self._parameters(mjw_model):
-            for world in self._changed(name, values):
-                changes.setdefault(int(world), []).append((name, values[world]))
-        self._apply(changes)
+        parameters = dict(self._parameters(mjw_model))
+        changed = {int(world) for name, values in parameters.items() for world in self._changed(name, values)}
+        timestep = self.models[0].opt.timestep
+        known = {self._contents[i]: self.models[i] for i in range(len(self.models)) if i not in changed}
+        for world in sorted(changed):
+            content = hashlib.sha256(b"".join(values[world].tobytes() for values in parameters.values())).digest()
+            if content not in known:
+                known[content] = copy.copy(self._template)
+                known[content].opt.timestep = timestep
+                for name, values in parameters.items():
+                    _set(known[content], name, values[world])
+            self._contents[world], self.models[world] = content, known[content]
 
     def set_timestep(self, dt: float) -> None:
         """Set the physics step [s] of every world."""
@@ -89,19 +101,6 @@ class WorldModels:
         if seen is None:
             return np.arange(len(values))
         return np.flatnonzero((values != seen).reshape(len(values), -1).any(axis=1))
-
-    def _apply(self, changes: dict[int, list[tuple[str, NDArray[np.generic]]]]) -> None:
-        """Give each changed world its new model, one for all worlds that had the same model and get the same values."""
-        models: dict[tuple[int, bytes], Any] = {}
-        originals = list(self.models)  # keeps the old models alive, so that their ids stay unique meanwhile
-        for world, values in changes.items():
-            content = b"".join(name.encode() + value.tobytes() for name, value in values)
-            key = (id(originals[world]), content)
-            if key not in models:
-                models[key] = copy.copy(originals[world])
-                for name, value in values:
-                    _set(models[key], name, value)
-            self.models[world] = models[key]
 
     def _refuse_if_randomised(self, name: str, value: Any) -> None:
         if len(self.models) == 1 or not hasattr(value, "numpy") or value.ndim == 0:

@@ -13,6 +13,8 @@ import torch
 from apprentice.errors import UserError
 from apprentice.sim.backends import why_unavailable
 from apprentice.sim.launch import launched
+from apprentice.sim.physics import Physics
+from apprentice.sim.properties import Properties
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
 from .neutral import neutral_actions
@@ -48,6 +50,7 @@ class Session:
         self._success = success
         self._all = torch.arange(self.num_envs)
         self._snapshooter: Snapshooter | None = None
+        self._properties: Properties | None = None
         self._solver = self._native_solver() if backend == "native" else None
 
     def reset(self, env_ids: Sequence[int] | None = None, seeds: Sequence[int] | None = None) -> Observations:
@@ -150,6 +153,20 @@ class Session:
         refresh(self.env)
         self.env.obs_buf = self.env.observation_manager.compute(update_history=len(ids) == self.num_envs)
         return self.observe()
+
+    def set_physics(self, env_ids: Sequence[int], physics: Sequence[Physics]) -> None:
+        """Make objects heavier or surfaces more slippery, until told otherwise.
+
+        Args:
+            env_ids: In which environments.
+            physics: For each of them.
+
+        Raises:
+            UserError: If there is no such object, or friction cannot be changed on this backend.
+        """
+        if self._properties is None:
+            self._properties = Properties(self.env)
+        self._properties.set(env_ids, physics)
 
     def snapshot(self, env_ids: Sequence[int] | None = None) -> Snapshot:
         """Copy the complete state of some environments (all by default)."""
