@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from apprentice.demos.hdf5 import h5py
 from apprentice.errors import UserError
 from apprentice.record.render import render, states_observed
 from apprentice.record.render_cfg import RenderCfg
+from apprentice.sim.looks import Looks
+from apprentice.sim.looks_cfg import LooksCfg
 from apprentice.sim.render import StateRenderer, detail_for
 from apprentice.sim.scene_model import scene_model
 from apprentice.tasks.session import open_session
@@ -95,6 +98,25 @@ def test_every_demo_has_the_image_of_what_each_action_was_chosen_from(session, d
 
 def rows(demo: Demo, prefix: str, row: int) -> dict[str, np.ndarray]:
     return {key.removeprefix(prefix): value[row] for key, value in demo.data.items() if key.startswith(prefix)}
+
+
+def test_each_demo_has_the_look_of_its_seed_and_the_same_one_again(session, demos, rendered, tmp_path):
+    looks = LooksCfg(colours=0.3, lights=0.4, camera_m=0.03, camera_rad=0.05)
+    in_session(session, lambda: render(demos, tmp_path / "other.hdf5", replace(CFG, looks=looks)))
+    with DemoFile(demos) as file, DemoFile(rendered) as plain, DemoFile(tmp_path / "other.hdf5") as other:
+        assert other.meta["images"]["looks"] == asdict(looks)
+        views = choose_views(session, CFG.cameras)
+        scene = scene_model(session.env, views, detail_for(CFG.size))
+        drawn = Looks(scene.model, looks)
+        with closing(StateRenderer(scene, views, width=CFG.size, height=CFG.size, samples=0)) as renderer:
+            for name in (*other.names, *other.names[:1]):
+                demo = file.read(name)
+                drawn.draw(demo.attrs["seed"])
+                again = renderer.render_episode(states_observed(demo))
+                for camera, images in again.items():
+                    key = f"obs/{camera}_image"
+                    np.testing.assert_array_equal(other.read(name, [key]).data[key], images)
+                    assert np.abs(images.astype(int) - plain.read(name, [key]).data[key]).mean() > 3
 
 
 def test_everything_else_is_copied(demos, rendered):

@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from apprentice.demos import AddingCopy, Demo, DemoFile, Tree, write_addition
+from apprentice.demos.schema import demo_number
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.record.playback import require_playable, task_for
 from apprentice.record.render_cfg import RenderCfg
+from apprentice.sim.looks import Looks
 from apprentice.sim.render import StateRenderer, detail_for
 from apprentice.sim.scene_model import SceneModel, scene_model
 from apprentice.sim.views import CameraView
@@ -56,20 +58,21 @@ def render(path: Path, output: Path, cfg: RenderCfg, progress: Progress = silent
         steps, total = sum(file.length(name) for name in file.names), len(file)
         for name in file.names:
             require_states(path, name, file.keys(name))
-    settings = {"task": task, "cameras": list(cfg.cameras), "size": cfg.size}
+    settings = {"task": task, "cameras": list(cfg.cameras), "size": cfg.size, "looks": asdict(cfg.looks)}
     with AddingCopy(path, output, [_key(camera) for camera in cfg.cameras], settings) as copy:
         # also with nothing left to draw: the output says where the cameras are
         scene, views = _scene(path, task, cfg)
         todo = copy.missing
         progress.update(total - len(todo), total)
         if todo:
-            start = (scene, views, cfg.size, path, copy.folder)
+            start = (scene, views, cfg, path, copy.folder)
             with multiprocessing.get_context("spawn").Pool(min(cfg.processes, len(todo)), _start, start) as pool:
                 for done, problem in enumerate(pool.imap_unordered(_draw, todo), total - len(todo) + 1):
                     if problem is not None:
                         raise UserError(problem)
                     progress.update(done, total)
-        copy.finish({"images": {"size": cfg.size, "cameras": [asdict(view) for view in views]}})
+        cameras = [asdict(view) for view in views]
+        copy.finish({"images": {"size": cfg.size, "cameras": cameras, "looks": asdict(cfg.looks)}})
     return RenderReport(output=output, demos=total, images=steps * len(views))
 
 
@@ -104,20 +107,23 @@ def _scene(path: Path, task: str, cfg: RenderCfg) -> tuple[SceneModel, tuple[Cam
 
 _renderer: StateRenderer
 """This drawing process's."""
+_looks: Looks
+"""Of what it draws."""
 _demos: DemoFile
 """What it reads from."""
 _folder: Path
 """Where it writes to."""
 
 
-def _start(scene: SceneModel, views: Sequence[CameraView], size: int, path: Path, folder: Path) -> None:
-    global _renderer, _demos, _folder
+def _start(scene: SceneModel, views: Sequence[CameraView], cfg: RenderCfg, path: Path, folder: Path) -> None:
+    global _renderer, _looks, _demos, _folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that handed out the work
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # images this small are drawn faster by one thread; other processes use the other cores
     os.environ.setdefault("LP_NUM_THREADS", "0")
     # jagged edges at this size carry as much information as smooth ones, at half the cost
-    _renderer = StateRenderer(scene, views, width=size, height=size, samples=0)
+    _renderer = StateRenderer(scene, views, width=cfg.size, height=cfg.size, samples=0)
+    _looks = Looks(scene.model, cfg.looks)
     _demos, _folder = DemoFile(path), folder
 
 
@@ -132,7 +138,10 @@ def _end_with_parent() -> None:
 def _draw(name: str) -> str | None:
     """Draw one demo; what went wrong, if anything."""
     try:
-        images = _renderer.render_episode(states_observed(_demos.read(name, ["initial_state", "states"])))
+        demo = _demos.read(name, ["initial_state", "states"])
+        # where nobody noted a seed, the demo's number is one
+        _looks.draw(int(demo.attrs.get("seed", demo_number(name) or 0)))
+        images = _renderer.render_episode(states_observed(demo))
         write_addition(_folder, name, {_key(camera): values for camera, values in images.items()})
     except UserError as error:
         return str(error)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apprentice.errors import UserError
+from apprentice.sim.looks_cfg import LooksCfg
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -13,6 +14,8 @@ class RenderCfg:
     """Cameras of the task to draw."""
     size: int = 84
     """Width and height of the images in pixels."""
+    looks: LooksCfg = field(default_factory=LooksCfg)
+    """What looks different from demo to demo: drawn from the demo's seed."""
     task: str | None = None
     """Task id, if the file does not tell."""
     processes: int = 2
