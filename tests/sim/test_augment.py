@@ -109,7 +109,7 @@ def test_randomised_physics_is_in_the_file_differs_from_demo_to_demo_and_replays
 ):
     cfg = replace(
         CFG,
-        demos=4,
+        demos=3,
         noise=NoiseCfg(),
         recovery=RecoveryCfg(at_start=0.5, in_transit=0.5),
         randomise=RandomiseCfg(mass=(0.5, 2.0), friction=(0.7, 1.4)),
@@ -121,15 +121,15 @@ def test_randomised_physics_is_in_the_file_differs_from_demo_to_demo_and_replays
         attrs = [file.attrs(name) for name in file.names]
         labels = [file.read(name) for name in file.names]
     masses = np.array([list(demo["physics"]["mass"].values()) for demo in attrs])
-    assert masses.shape == (4, 3)
-    assert len(np.unique(masses)) == 12
+    assert masses.shape == (3, 3)
+    assert len(np.unique(masses)) == 9
     assert masses.min() > 0.5 and masses.max() < 2.0
-    assert len({demo["physics_fingerprint"] for demo in attrs}) == 4
+    assert len({demo["physics_fingerprint"] for demo in attrs}) == 3
     assert all(np.abs(demo.executed - demo.actions).max() > 0 for demo in labels)
     report = replay_in(session, output, ReplayCfg(certify=False))
     assert all(demo.bit_exact and demo.success for demo in report.demos)
     weights = {round(float(model.body_mass[-1]), 6) for model in solver()._worlds.models}
-    assert len(weights) >= 4
+    assert len(weights) >= 3
     # what was heavy is light again, to the last bit
     assert all(demo.bit_exact for demo in replay_in(session, generated.output, ReplayCfg(certify=False)).demos)
 

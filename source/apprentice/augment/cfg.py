@@ -36,8 +36,9 @@ class NoiseCfg:
     """Control steps before such a change that count as near."""
     steps_after: int = 8
     """Control steps after it."""
-    on_bridge: float = 0.01
-    """Standard deviation on the way to a segment."""
+    on_bridge: float = 0.03
+    """Standard deviation on the way to a segment, at most that in the segment. Policies that learn from it come back
+    when they are pushed (docs/augmentation.md)."""
     per_retry: float = 0.6
     """Factor for each try that failed."""
 
