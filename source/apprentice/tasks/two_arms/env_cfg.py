@@ -98,6 +98,7 @@ def _reach(eef: str) -> DifferentialInverseKinematicsActionCfg:
         joint_names=["panda_joint.*"],
         body_name=HAND.link,
         controller=DifferentialIKControllerCfg(command_type="pose", use_relative_mode=True, ik_method="dls"),
+        scale=0.5,  # as in the stacking task, which evens out unsteady commands
         body_offset=DifferentialInverseKinematicsActionCfg.OffsetCfg(pos=(0.0, 0.0, HAND.tcp_m)),
     )
 
