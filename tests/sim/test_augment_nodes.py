@@ -39,6 +39,7 @@ CFG = AugmentCfg(demos=12, seed=7, task=TASK, num_envs=8, threads=1, noise=Noise
 def nodes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")
         import ray
         from ray.cluster_utils import Cluster
 

@@ -16,12 +16,13 @@ from apprentice.errors import UserError
 _OBJECT_STORE_BYTES = 128 << 20
 """Results on their way from a worker: a few per worker, some hundred kilobytes each."""
 _ANSWER_S = 10.0
-_QUIET = {
+_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_enable_metrics_collection": "0",
     "RAY_SCHEDULER_EVENTS": "0",
+    "RAY_worker_niceness": "0",  # Ray's workers would step back behind everything else on the machine
 }
 
 
@@ -37,7 +38,7 @@ def ray_session(address: str | None, cores: int) -> Iterator[Any]:
     Raises:
         UserError: If there is no cluster at `address`.
     """
-    for name, value in _QUIET.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     ray: Any = importlib.import_module("ray")  # its types are only partly known
     if ray.is_initialized():
