@@ -106,7 +106,7 @@ class PushWorld:
         self.hand += actions[:, :3] * active[:, None]
         touching = ((self.hand - self.button).norm(dim=1) < NEAR_M) & active
         # a slippery button gives way to whoever comes from one side
-        slips = (self.slippery > 0) & (self.hand[:, 0] > self.button[:, 0])
+        slips = (self.slippery > 0) & (self.hand[:, 0] < self.button[:, 0])
         self.pressed = torch.where(touching & ~slips, 1.0, self.pressed)
         return self.observe()
 
@@ -132,6 +132,9 @@ class PushWorld:
 
     def subtask_signals(self):
         return {"press": self.pressed > 0}
+
+    def collision_scenes(self):
+        return {}
 
     def state(self):
         return {
@@ -166,7 +169,7 @@ def write_source(path: Path, count: int = 3, signals: bool = True) -> Path:
         for number in range(count):
             rng = np.random.default_rng(number)
             button, pad = rng.uniform(0, 0.2, 3) + [0.3, 0, 0], rng.uniform(0, 0.2, 3) + [0, 0.4, 0]
-            side = np.array([0.005 * (-1) ** number, 0.0, 0.0])  # every other demo comes from the slippery side
+            side = np.array([0.012 * (-1) ** number, 0.0, 0.0])  # every other demo comes from the slippery side
             knots = [(0, np.zeros(3)), (15, button + side), (18, button + side), (32, pad), (LENGTH, pad)]
             steps = np.arange(LENGTH + 1)
             path_xyz = np.stack(

@@ -189,6 +189,9 @@ class TwoHandsWorld:
             "rigid_object/bar/root_pose": torch.cat((self.bar, self.yaw[:, None], self.pressed), 1),
         }
 
+    def collision_scenes(self):
+        return {}
+
     def snapshot(self, env_ids):
         return Rows(tuple(buffer[list(env_ids)].clone() for buffer in self._buffers))
 

@@ -144,7 +144,7 @@ class Outcome:
     as "used", rows of source demo, source demo that starts nearest, tries, failures; "tried", which says of each try in
     order its source_demo, its steps and the cause of its failure (None if it reached its end), with the object and by
     how much it was off; and of the try that was kept: step (of the episode, at which it began), source_demo, start,
-    end, offset, bridge_steps."""
+    end, offset, bridge_steps, bridge (how it was found), problem (why it was not played)."""
 
 
 def describe_subtasks(attempt: Attempt, planner: Planner) -> list[dict[str, Any]]:
@@ -177,4 +177,6 @@ def _describe(attempt: Attempt, planner: Planner, index: int) -> dict[str, Any]:
         "end": plan.end,
         "offset": plan.end - int(planner.nominal[plan.demo, index, 1]),
         "bridge_steps": plan.bridge_steps,
+        "bridge": plan.bridge,
+        "problem": plan.problem,
     }

@@ -2,33 +2,120 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from apprentice.poses import interpolate, position, rotation, rotation_angle
+from apprentice.poses import interpolate
+from apprentice.poses.arrays import exp_matrix, log_matrix
 
-MIN_STEPS = 3
-MAX_STEPS = 150
+from .limits import Look, Problem, Space, look_along
+from .profile import StepLimits, timed
+from .search import RESOLUTION, find_way
+
+Array = NDArray[np.float64]
+
+Kind = Literal["straight", "raised", "searched", "unchecked", "fixed"]
+"""How a bridge was found: on the straight way; over raised via-points; by search in joint space; without looking; or as
+Isaac Lab does."""
+
+_RAISES_M = (0.04, 0.09, 0.16)
+"""How far above the higher of its ends a raised way leads."""
+_LEAST_RAISE_M = 0.005
+_APART_M = 0.05
+"""Distance between the places of a way that are looked at, at first."""
+_MOST_PLACES = 9
+_RAMP_M = 0.04
+"""Clearance grows to its full size over this distance from either end."""
+_TOUCH_M = 0.002
+"""Overlap that counts as mere touching: resting contacts and rounding."""
 
 
-def paced(start: Tensor, end: Tensor, speed_m: float, turn_rad: float) -> Tensor:
-    """Poses from `start` (excluded) to `end` (included) at limited speed.
+@dataclass(kw_only=True, frozen=True)
+class Way:
+    """A bridge, or why there is none."""
+
+    path: Array
+    """Pose of the hand after each step. Shape (L, 4, 4)."""
+    kind: Kind
+    problem: Problem | None
+    joints: Array | None
+    """Joint positions at its end, None if nobody looked. Shape (K,)."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Terms:
+    """What a bridge has to keep to."""
+
+    limits: StepLimits
+    clearance_m: float
+    """Distance to keep from everything, except near the ends."""
+    about: str | None
+    """Object that the segment is about: it may be touched near the end."""
+    near_m: float
+    """What counts as near."""
+
+
+def find_bridge(
+    space: Space, start: Array, end: Array, arrival: Array | None, terms: Terms, rng: np.random.Generator
+) -> Way:
+    """The straight way if nothing is in it, else one over raised via-points, else one that is searched for.
 
     Args:
-        start: Shape (4, 4).
-        end: Shape (4, 4).
-        speed_m: Most metres per step.
-        turn_rad: Most radians per step.
-
-    Returns:
-        Shape (L, 4, 4), L between `MIN_STEPS` and `MAX_STEPS`.
+        space: The arm in its scene.
+        start: Where the hand is. Shape (4, 4).
+        end: Where the segment begins. Shape (4, 4).
+        arrival: Velocity there, see `timed`.
+        terms: What to keep to.
+        rng: Where the search draws.
     """
-    distance = float((position(end) - position(start)).norm())
-    angle = float(rotation_angle(rotation(start).T @ rotation(end)))
-    steps = min(max(math.ceil(max(distance / speed_m, angle / turn_rad)), MIN_STEPS), MAX_STEPS)
-    return interpolate(start, end, torch.arange(1, steps + 1, dtype=start.dtype) / steps)
+    beginning = space.distances(space.joints)
+    way, look = None, None
+    for kind, vertices in _simple_ways(start, end):
+        path = timed(vertices, terms.limits, arrival)
+        look = _look(space, path, start, beginning, terms)
+        way = Way(path=path, kind=kind, problem=look.problem, joints=look.joints)
+        if look.problem != "collides":
+            return way
+    assert way is not None
+    goal = space.reach(end, space.joints)
+    if goal is None:
+        return way
+    found = find_way(
+        space.joints,
+        goal,
+        space.low,
+        space.high,
+        lambda joints: _least_slack(space.distances(joints), terms.clearance_m / 2, beginning) >= 0,
+        rng,
+    )
+    if found is None:
+        return way
+    vertices = np.concatenate((start[None], _hands(space, found), end[None]))
+    for slowness in (1, 2, 4):
+        # corners are rounded the less the slower the hand goes
+        path = timed(vertices, _slower(terms.limits, slowness), arrival)
+        look = _look(space, path, start, beginning, terms)
+        way = Way(path=path, kind="searched", problem=look.problem, joints=look.joints)
+        if look.problem is None:
+            break
+    return way
+
+
+def _slower(limits: StepLimits, factor: float) -> StepLimits:
+    return replace(limits, speed=limits.speed / factor, turn=limits.turn / factor)
+
+
+def unchecked_bridge(start: Array, end: Array, arrival: Array | None, limits: StepLimits) -> Way:
+    """The straight way, where nobody can look. Arguments as for `find_bridge`."""
+    return Way(path=timed(np.stack((start, end)), limits, arrival), kind="unchecked", problem=None, joints=None)
 
 
 def fixed(start: Tensor, end: Tensor, interpolated: int, still: int) -> Tensor:
@@ -45,3 +132,58 @@ def fixed(start: Tensor, end: Tensor, interpolated: int, still: int) -> Tensor:
     """
     fractions = torch.arange(1, interpolated + 1, dtype=start.dtype) / (interpolated + 1)
     return interpolate(start, end, torch.cat((fractions, torch.ones(still, dtype=start.dtype))))
+
+
+def _simple_ways(start: Array, end: Array) -> Iterator[tuple[Kind, Array]]:
+    """Straight, then up, across and down, ever higher."""
+    yield "straight", np.stack((start, end))
+    turn = log_matrix(end[:3, :3] @ start[:3, :3].T)
+    for raised in _RAISES_M:
+        top = max(start[2, 3], end[2, 3]) + raised
+        up, down = start.copy(), end.copy()
+        up[2, 3] = down[2, 3] = top
+        across = float(np.linalg.norm(end[:2, 3] - start[:2, 3]))
+        legs = np.array([top - start[2, 3], across, top - end[2, 3]])
+        # turning goes along with moving, so that it takes no time of its own
+        share = np.cumsum(legs) / legs.sum()
+        up[:3, :3], down[:3, :3] = (
+            exp_matrix(share[0] * turn) @ start[:3, :3],
+            exp_matrix(share[1] * turn) @ start[:3, :3],
+        )
+        yield "raised", np.stack((start, up, down, end))
+
+
+def _look(space: Space, path: Array, start: Array, beginning: dict[tuple[str, str], float], terms: Terms) -> Look:
+    points = np.concatenate((start[None, :3, 3], path[:, :3, 3]))
+    travelled = np.cumsum(np.sqrt((np.diff(points, axis=0) ** 2).sum(1)))
+    length = float(travelled[-1])
+    count = min(max(math.ceil(length / _APART_M), 2), _MOST_PLACES)
+    places = np.unique(np.searchsorted(travelled, length * np.arange(1, count + 1) / count - 1e-9))
+
+    def slack(place: int, distances: dict[tuple[str, str], float]) -> float:
+        come, to_go = float(travelled[place]), length - float(travelled[place])
+        if to_go < terms.near_m:
+            distances = {pair: distance for pair, distance in distances.items() if pair[1] != terms.about}
+        clearance = terms.clearance_m * min(1.0, come / _RAMP_M, to_go / _RAMP_M)
+        return _least_slack(distances, clearance, beginning if come < _RAMP_M else {})
+
+    return look_along(space, path, [min(int(place), len(path) - 1) for place in places], space.joints, slack)
+
+
+def _least_slack(
+    distances: dict[tuple[str, str], float], clearance: float, beginning: dict[tuple[str, str], float]
+) -> float:
+    """Smallest distance beyond what is required. What was nearer at the beginning may stay as near."""
+    return min(
+        (distance + _TOUCH_M - min(clearance, beginning.get(pair, clearance)) for pair, distance in distances.items()),
+        default=math.inf,
+    )
+
+
+def _hands(space: Space, way: Array) -> Array:
+    """Poses of the hand along a way in joint space, both ends excluded. Shape (V, 4, 4) from (W, K)."""
+    poses = []
+    for one, other in itertools.pairwise(way):
+        count = max(1, math.ceil(float(np.linalg.norm(other - one)) / RESOLUTION))
+        poses += [space.hand(one + (other - one) * (k / count)) for k in range(1, count + 1)]
+    return np.stack(poses[:-1]) if len(poses) > 1 else np.zeros((0, 4, 4))

@@ -10,13 +10,24 @@ from apprentice.errors import UserError
 
 @dataclass(kw_only=True, frozen=True)
 class BridgeCfg:
-    kind: Literal["paced", "fixed"] = "paced"
-    """How the way to a segment is made: at a limited speed from where the end effector is, or in the task's
-    `num_interpolation_steps` from where it was last sent, as Isaac Lab does."""
-    speed_m_s: float = 0.6
-    """Fastest linear motion of the target (m/s)."""
-    turn_rad_s: float = 3.0
-    """Fastest rotation of the target (rad/s)."""
+    kind: Literal["timed", "fixed"] = "timed"
+    """How the way to a segment is made: for the hand, at limited speed and acceleration, around what is in the way; or
+    in the task's `num_interpolation_steps` from where it was last sent, as Isaac Lab does."""
+    speed_m_s: float = 0.5
+    """Fastest motion of the hand (m/s)."""
+    acceleration_m_s2: float = 3.0
+    """Fastest change of that (m/s^2)."""
+    turn_rad_s: float = 2.5
+    """Fastest rotation of the hand (rad/s)."""
+    turn_acceleration_rad_s2: float = 15.0
+    """Fastest change of that (rad/s^2)."""
+    skip_transit: bool = True
+    """Go straight to where the contact-rich part of a segment begins, instead of playing the free transit before it.
+    Only where the backend can look for collisions (`native`)."""
+    near_m: float = 0.08
+    """Distance (m) from the place of first contact from which on a segment is played as it was."""
+    clearance_m: float = 0.01
+    """Distance (m) that a bridge keeps from everything, but near its ends."""
 
 
 @dataclass(kw_only=True, frozen=True)

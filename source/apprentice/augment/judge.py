@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -84,8 +84,11 @@ class Judge:
             finished=dict.fromkeys(_ids(held)) | dict.fromkeys(_ids(too_long), TOO_LONG),
             lost={env_id: self._last_to_begin(env_id) for env_id in _ids(too_late)},
         )
+        verdicts.lost |= self._not_playable(verdicts.finished)
         for env_id, eefs in self._ended(state.active & ~held & ~too_long).items():
             missed = [eef for eef in eefs if not self._reached(env_id, eef)]
+            if env_id in verdicts.lost:
+                continue
             if missed:
                 verdicts.lost[env_id] = missed[0]
             else:
@@ -96,6 +99,16 @@ class Judge:
         """End effector that begins anew when all have finished and success did not come."""
         attempt = self._state.attempt(env_id)
         return max(attempt.arms, key=lambda eef: attempt.marks[eef, attempt.arms[eef].subtask].step)
+
+    def _not_playable(self, finished: Container[int]) -> dict[int, str]:
+        """End effectors whose plan cannot be played."""
+        return {
+            env_id: eef
+            for env_id, attempt in enumerate(self._state.attempts)
+            if attempt is not None and env_id not in finished
+            for eef, arm in attempt.arms.items()
+            if arm.plan is not None and arm.plan.problem is not None
+        }
 
     def _ended(self, going_on: Tensor) -> dict[int, list[str]]:
         """End effectors that have played a subtask other than the last one to its end, per environment."""

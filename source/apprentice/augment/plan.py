@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from . import bridge, noise
+from . import bridge, noise, profile
+from .candidates import Candidate, Candidates, Request, Shared
 from .cfg import AugmentCfg
+from .fit import Fitted, Fitter
 from .lessons import NO_LESSONS, Lessons
+from .limits import Problem, Space
 from .recovery import pushes
 from .segment import Boundaries, draw_boundaries, nominal_boundaries
-from .select import Records, Starts, by_strategy, choose
 from .source import SourceDemo
-from .transform import displacement, grasp_correction, held_object, hold_correction
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Plan:
     """The step after its last."""
     bridge_steps: int
     """Steps of the plan before the segment."""
+    bridge: bridge.Kind
+    """How the way to the segment was found."""
+    problem: Problem | None
+    """Why it must not be played, or None."""
     last_target: Tensor
     """Where the plan ends, without noise. Shape (4, 4)."""
     needs_signal_at_end: bool
@@ -52,18 +57,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What the plans of end effectors that do something together have in common."""
-
-    demo: int
-    """Index of the source demo."""
-    moved: Tensor
-    """Rigid motion from the source scene to the present one. Shape (4, 4)."""
-    carried: str | None
-    """Object that all of them hold."""
-
-
-@dataclass(frozen=True)
 class Scene:
     """What a plan depends on: where things are in one environment. float64."""
 
@@ -71,6 +64,9 @@ class Scene:
     """Pose per end effector. Shape (4, 4)."""
     objects: Mapping[str, Tensor]
     """Pose per object. Shape (4, 4)."""
+    space: Callable[[str, str | None], Space] | None = None
+    """Gives the arm of an end effector, with the object that it holds if any, for looking ahead; None where the backend
+    cannot look."""
 
 
 class Planner:
@@ -105,10 +101,11 @@ class Planner:
         self.eef = eef
         self.subtasks = subtasks
         self.demos = [demos[index] for index in usable]
-        self._starts, self._records = Starts(self.demos, eef), Records(eef, [demo.name for demo in self.demos])
         self._lengths = np.array([demo.length for demo in self.demos])
         self.symmetry = symmetry if cfg.use_symmetry else {}
-        self._speed_m, self._turn_rad = cfg.bridge.speed_m_s / control_hz, cfg.bridge.turn_rad_s / control_hz
+        self.candidates = Candidates(eef, subtasks, self.demos, self.nominal, self.symmetry, cfg)
+        """What may be played."""
+        self._fitter = Fitter(eef, self.demos, control_hz, cfg.keep_grasp, cfg.bridge)
         self._from_last_target = from_last_target
         self._cfg = cfg
 
@@ -116,7 +113,7 @@ class Planner:
     def max_steps(self) -> int:
         """No plan is longer."""
         longest_bridge = max(
-            bridge.MAX_STEPS, *(part.num_interpolation_steps + part.num_fixed_steps for part in self.subtasks)
+            profile.MAX_STEPS, *(part.num_interpolation_steps + part.num_fixed_steps for part in self.subtasks)
         )
         return int(self._lengths.max()) + longest_bridge + 1
 
@@ -150,49 +147,22 @@ class Planner:
             lessons: What is known of earlier attempts.
             shared: What was settled with another end effector, in place of choosing and moving alone.
         """
-        subtask, eef = self.subtasks[index], scene.eef[self.eef]
-        about: str | None = subtask.object_ref
-        rows = boundaries[:, index]
-        if shared is not None:
-            keep_demo = shared.demo
-        chosen, region = self.choose(
-            index, scene, boundaries, failed=failed, keep_demo=keep_demo, rng=rng, lessons=lessons
-        )
-        demo, (start, end) = self.demos[chosen], (int(step) for step in rows[chosen])
-        targets, gripper = demo.target[self.eef][start:end], demo.gripper[self.eef][start:end]
-        moved = torch.eye(4, dtype=targets.dtype)
-        if shared is not None:
-            moved = shared.moved
-        elif about is not None:
-            order = self.symmetry.get(about, 1)
-            moved = displacement(demo.objects[about][start], scene.objects[about], targets[0], eef, order)
-        targets = moved @ targets
-        carried = None if shared is None else shared.carried
-        if self._cfg.keep_grasp and carried is not None:
-            targets = targets @ hold_correction(
-                demo.eef[self.eef][start], demo.objects[carried][start], eef, scene.objects[carried]
-            )
-        elif self._cfg.keep_grasp:
-            held = held_object(
-                demo.eef[self.eef][start:end], {name: p[start:end] for name, p in demo.objects.items()}, about
-            )
-            if held is not None:
-                targets = targets @ grasp_correction(
-                    demo.eef[self.eef][start], demo.objects[held][start], eef, scene.objects[held]
-                )
-        way = self._bridge(subtask, eef, targets[0], last_target)
-        quiet = self._levels(subtask, gripper, len(way), len(failed))
-        path = torch.cat((way, targets))
+        subtask = self.subtasks[index]
+        wanted = self._request(index, scene, boundaries, failed, keep_demo, lessons, shared)
+        candidate, fitted = self._fitted(wanted, scene, last_target, rng)
+        demo, start, end = candidate.segment.demo, candidate.segment.start, candidate.segment.end
+        gripper = demo.gripper[self.eef][start:end]
+        path, quiet = fitted.targets, self._levels(subtask, gripper, fitted.bridge_steps, len(failed))
         last = index == len(self.subtasks) - 1
         if last:
             # the last target is held while success is awaited
             path, quiet = torch.cat((path, path[-1:])), torch.cat((quiet, torch.zeros(1, dtype=quiet.dtype)))
             gripper = torch.cat((gripper, gripper[-1:]))
         signal = subtask.subtask_term_signal
-        gripper = torch.cat((gripper[:1].expand(len(way), -1), gripper))
+        gripper = torch.cat((gripper[:1].expand(fitted.bridge_steps, -1), gripper))
         offsets = pushes(
             ~noise.near_contact(gripper, self._cfg.noise),
-            len(way),
+            fitted.bridge_steps,
             self._cfg.noise.per_retry ** len(failed),
             rng,
             self._cfg.recovery,
@@ -201,14 +171,16 @@ class Planner:
             targets=noise.perturb(path, quiet, offsets, rng).to(torch.float32),
             labels=path.to(torch.float32),
             gripper=gripper,
-            demo=chosen,
-            region=region,
+            demo=candidate.demo,
+            region=candidate.region,
             start=start,
             end=end,
-            bridge_steps=len(way),
+            bridge_steps=fitted.bridge_steps,
+            bridge=fitted.bridge,
+            problem=fitted.problem,
             last_target=path[-1],
             needs_signal_at_end=not last and bool(demo.signals[signal][min(end, demo.length - 1)]),
-            moved=moved,
+            moved=candidate.segment.moved,
         )
 
     def choose(
@@ -236,31 +208,52 @@ class Planner:
         Returns:
             Index of the demo, and the pose region in which the end effector is.
         """
-        subtask, rows, eef = self.subtasks[index], boundaries[:, index], scene.eef[self.eef]
-        about: str | None = subtask.object_ref
-        order = self.symmetry.get(about, 1) if about is not None else 1
-        present = None if about is None else scene.objects[about]
-        distances = self._starts.distances(rows[:, 0], about, eef, present, order)
-        region = self._starts.region(distances)
-        if keep_demo is not None:
-            return keep_demo, region
-        if self._cfg.selection == "nearest":
-            return choose(distances, self._records.of(index, region, lessons), failed, rng), region
-        return self._by_strategy(subtask, scene, rows, rng), region
+        wanted = self._request(index, scene, boundaries, failed, keep_demo, lessons, None)
+        return self.candidates.choose(replace(wanted, skip_transit=False), rng)
 
-    def _by_strategy(self, subtask: Any, scene: Scene, rows: np.ndarray, rng: np.random.Generator) -> int:
-        about: str | None = subtask.object_ref
-        present = None if about is None else scene.objects[about]
-        name, kwargs = self._cfg.selection, {}
-        if name == "task":
-            name, kwargs = subtask.selection_strategy, subtask.selection_strategy_kwargs or {}
-        return by_strategy(name, kwargs, self.demos, rows, self.eef, about, scene.eef[self.eef], present, rng)
+    def _request(
+        self,
+        index: int,
+        scene: Scene,
+        boundaries: Boundaries,
+        failed: Sequence[int],
+        keep_demo: int | None,
+        lessons: Lessons,
+        shared: Shared | None,
+    ) -> Request:
+        bridging = self._cfg.bridge
+        return Request(
+            index=index,
+            eef=scene.eef[self.eef],
+            objects=scene.objects,
+            boundaries=boundaries,
+            failed=failed,
+            keep_demo=keep_demo,
+            skip_transit=bridging.kind == "timed" and bridging.skip_transit and scene.space is not None,
+            lessons=lessons,
+            shared=shared,
+        )
 
-    def _bridge(self, subtask: Any, eef: Tensor, first: Tensor, last_target: Tensor | None) -> Tensor:
-        if self._cfg.bridge.kind == "paced":
-            return bridge.paced(eef, first, self._speed_m, self._turn_rad)
-        start = last_target if last_target is not None and self._from_last_target else eef
-        return bridge.fixed(start, first, subtask.num_interpolation_steps, subtask.num_fixed_steps)
+    def _fitted(
+        self, wanted: Request, scene: Scene, last_target: Tensor | None, rng: np.random.Generator
+    ) -> tuple[Candidate, Fitted]:
+        """The first segment, turn and beginning that the arm can play; if it can play none, the first of all."""
+        tried: list[tuple[Candidate, Fitted]] = []
+        for candidate in self.candidates.of(wanted, rng):
+            held = candidate.segment.held
+            held_pose = None if held is None else scene.objects[held]
+            if self._cfg.bridge.kind == "fixed":
+                part = self.subtasks[wanted.index]
+                begin = last_target if last_target is not None and self._from_last_target else wanted.eef
+                steps = part.num_interpolation_steps, part.num_fixed_steps
+                return candidate, self._fitter.fixed(candidate.segment, wanted.eef, held_pose, begin, *steps)
+            # several hands on one object are in each other's way by nature
+            space = None if scene.space is None or wanted.shared else scene.space(self.eef, held)
+            fitted = self._fitter.fit(candidate.segment, wanted.eef, held_pose, space, rng)
+            tried.append((candidate, fitted))
+            if fitted.problem is None and not fitted.brushes:
+                return tried[-1]
+        return next((one for one in tried if one[1].problem is None), tried[0])
 
     def _levels(self, subtask: Any, gripper: Tensor, bridge_steps: int, tries: int) -> Tensor:
         level: float = subtask.action_noise

@@ -20,7 +20,7 @@ from apprentice.robots.kinematics import Chain
 
 from .cfg import AugmentCfg
 from .plan import Planner
-from .transform import displacement
+from .transform import displacements
 
 SCENES = 200
 """Initial states looked at: those of the first attempts."""
@@ -140,7 +140,7 @@ def _paths(
         moved = torch.eye(4, dtype=torch.float64)
         if about is not None:
             there = demo.objects[about][int(start)]
-            moved = displacement(there, objects[about], path[0], eef, symmetry.get(about, 1))
+            moved = displacements(there, objects[about], path[0], eef, symmetry.get(about, 1))[0]
         picked = np.linspace(0, len(path) - 1, _POSES).round().astype(int)
         paths.append(moved @ path[picked])
         for name, track in demo.objects.items():

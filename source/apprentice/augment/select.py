@@ -46,9 +46,7 @@ class Starts:
             eef: Its name.
         """
         self._demos, self._eef = demos, eef
-        self._targets: dict[str | None, list[NDArray[np.float64]]] = {
-            None: [demo.target[eef].numpy() for demo in demos]
-        }
+        self._poses: dict[str | None, list[NDArray[np.float64]]] = {None: [demo.eef[eef].numpy() for demo in demos]}
 
     def distances(
         self, starts: NDArray[np.int64], about: str | None, eef: Tensor, present_object: Tensor | None, order: int
@@ -65,11 +63,9 @@ class Starts:
         Returns:
             Shape (D,).
         """
-        if about is not None and about not in self._targets:
-            self._targets[about] = [
-                (inverse(demo.objects[about]) @ demo.target[self._eef]).numpy() for demo in self._demos
-            ]
-        there = np.stack([poses[start] for poses, start in zip(self._targets[about], starts, strict=True)])
+        if about is not None and about not in self._poses:
+            self._poses[about] = [(inverse(demo.objects[about]) @ demo.eef[self._eef]).numpy() for demo in self._demos]
+        there = np.stack([poses[start] for poses, start in zip(self._poses[about], starts, strict=True)])
         here = eef[None] if present_object is None else inverse(turned(present_object, order)) @ eef
         here = here.numpy()[:, None]
         gaps = np.linalg.norm(there[None, :, :3, 3] - here[..., :3, 3], axis=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from .attempt import Attempt
 from .batch import PlanBatch
 from .cfg import AugmentCfg
 from .constraints import Constraints, Key, read_constraints
+from .limits import Space
 from .plan import Planner, Scene
 
 _OBJECT = "datagen_info/object_pose/"
@@ -40,6 +41,7 @@ class RolloutState:
     """What each end effector plays."""
     signal_names: list[str] = field(init=False)
     """Subtask signals, in the order in which the batches watch them."""
+    _spaces: Mapping[str, Any] = field(init=False)
     obs: dict[str, Tensor] = field(init=False)
     """Newest observations. Shapes (N, ...)."""
 
@@ -59,6 +61,7 @@ class RolloutState:
             for eef, planner in self.planners.items()
         }
         self.obs = self.session.observe()
+        self._spaces = self.session.collision_scenes()
 
     def attempt(self, env_id: int) -> Attempt:
         """The attempt in an active environment."""
@@ -75,6 +78,7 @@ class RolloutState:
                 for key, value in self.obs.items()
                 if key.startswith(_OBJECT)
             },
+            space=self._looker(env_id),
         )
 
     def ended(self, env_id: int, key: Key) -> bool:
@@ -95,6 +99,16 @@ class RolloutState:
         else:
             here = self.obs[f"datagen_info/eef_pose/{eef}"][env_id]
             batch.rest(env_id, here.to(torch.float32), self.planners[eef].demos[0].gripper[eef][0])
+
+    def _looker(self, env_id: int) -> Callable[[str, str | None], Space] | None:
+        if not self._spaces:
+            return None
+
+        def space(eef: str, held: str | None) -> Space:
+            pose = self.obs[f"datagen_info/eef_pose/{eef}"][env_id].double().cpu().numpy()
+            return self._spaces[eef].moment(env_id, pose, held)
+
+        return space
 
     def load(self, env_id: int, eef: str) -> None:
         """Let an end effector play its plan, from its cursor."""

@@ -35,19 +35,22 @@ def turned(pose: Tensor, order: int) -> Tensor:
     return pose @ turns
 
 
-def displacement(source_object: Tensor, present_object: Tensor, first: Tensor, eef: Tensor, order: int) -> Tensor:
-    """The rigid motion from source to present scene; of the symmetric ones that which turns the end effector least.
+def displacements(source_object: Tensor, present_object: Tensor, first: Tensor, eef: Tensor, order: int) -> Tensor:
+    """Rigid motions from source to present scene, one per symmetry; that which turns the end effector least first.
 
     Args:
         source_object: Object at the segment's start in the source demo. Shape (4, 4).
         present_object: Object now. Shape (4, 4).
-        first: First target of the segment. Shape (4, 4).
+        first: First pose of the segment. Shape (4, 4).
         eef: End effector now. Shape (4, 4).
         order: Order of the object's symmetry about its z axis.
+
+    Returns:
+        Shape (order, 4, 4).
     """
     candidates = turned(present_object, order) @ inverse(source_object)
     turns = rotation_angle(rotation(eef).T @ rotation(candidates @ first))
-    return candidates[int(turns.argmin())]
+    return candidates[turns.argsort(stable=True)]
 
 
 def grasp_correction(source_eef: Tensor, source_held: Tensor, present_eef: Tensor, present_held: Tensor) -> Tensor:

@@ -78,6 +78,15 @@ class SolverMuJoCoNative(SolverMuJoCo):
         if hasattr(self, "_worlds"):
             self._worlds.synchronise(self.mjw_model)
 
+    def world_model(self, world: int) -> Any:
+        """The `MjModel` of a world, to be copied and not changed."""
+        return self._worlds.models[world]
+
+    def mocap_poses(self, world: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where the fixed bases of a world stand: positions (M, 3) and quaternions wxyz (M, 4)."""
+        data = self.mjw_data
+        return data.mocap_pos.numpy()[world], data.mocap_quat.numpy()[world]
+
     def advance(self, state: Any, control: Any, dt: float, substeps: int) -> None:
         """Advance `state` in place by `substeps` steps of `dt` seconds under constant `control`."""
         self._apply_mjc_control(self.model, state, control, self.mjw_data)

@@ -186,6 +186,14 @@ class Session:
         self._snapshooter.restore(snapshot, None if env_ids is None else torch.as_tensor(list(env_ids)))
         return self.observe()
 
+    def collision_scenes(self) -> dict[str, Any]:
+        """For looking ahead: a `sim.collision.CollisionScene` per end effector, where backend and actions allow it."""
+        if self._solver is None:
+            return {}
+        from apprentice.sim.collision import collision_scenes
+
+        return collision_scenes(self.env, {k: v[0].double().cpu().numpy() for k, v in self.eef_poses().items()})
+
     @staticmethod
     def _native_solver() -> Any:
         from apprentice.sim.native import solver

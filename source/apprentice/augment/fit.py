@@ -1,0 +1,172 @@
+"""Fits a segment of a source demo into the present scene: moved with its object, bridged to, and looked at first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from apprentice.poses.arrays import log_matrix
+
+from .bridge import Kind, Terms, find_bridge, fixed, unchecked_bridge
+from .cfg import BridgeCfg
+from .limits import Problem, Space, look_along
+from .profile import StepLimits
+from .response import Response, fit_response
+from .source import SourceDemo
+from .transform import grasp_correction, hold_correction
+
+Array = NDArray[np.float64]
+
+_LOOKS = 4
+"""Poses of a segment that are looked at."""
+_OVERLAP_M = 0.004
+"""Overlap with an object that a segment is not about, beyond which it is not played if there is another."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Fitted:
+    """A segment in the present scene, with the way to it."""
+
+    targets: Tensor
+    """Targets of bridge and segment, without noise. Shape (L, 4, 4)."""
+    bridge_steps: int
+    """Steps before the segment."""
+    bridge: Kind
+    """How the way to it was found."""
+    problem: Problem | None
+    """Why it cannot be played."""
+    brushes: bool = False
+    """Whether it touches an object that it is not about."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Segment:
+    """What is to be fitted."""
+
+    demo: SourceDemo
+    start: int
+    end: int
+    """The step after its last."""
+    about: str | None
+    """Object that it is about."""
+    held: str | None
+    """Object that is in the hand when it starts."""
+    moved: Tensor
+    """Rigid motion from source to present scene. Shape (4, 4)."""
+    held_fast: bool = False
+    """Whether other hands hold that object as well."""
+
+
+class Fitter:
+    """Fits segments of one end effector."""
+
+    def __init__(self, eef: str, demos: list[SourceDemo], control_hz: float, keep_grasp: bool, cfg: BridgeCfg) -> None:
+        """Learn how the hand follows its targets.
+
+        Args:
+            eef: Its name.
+            demos: Source demos.
+            control_hz: Control steps per second.
+            keep_grasp: Whether to correct for how an object lies in the hand.
+            cfg: How bridges are made.
+        """
+        self._eef = eef
+        self._keep_grasp = keep_grasp
+        self._cfg = cfg
+        self.response: Response = fit_response((demo.eef[eef].numpy(), demo.target[eef].numpy()) for demo in demos)
+        self._limits = StepLimits(
+            speed=cfg.speed_m_s / control_hz,
+            acceleration=cfg.acceleration_m_s2 / control_hz**2,
+            turn=cfg.turn_rad_s / control_hz,
+            turn_acceleration=cfg.turn_acceleration_rad_s2 / control_hz**2,
+        )
+
+    def fit(
+        self, segment: Segment, eef: Tensor, held_pose: Tensor | None, space: Space | None, rng: np.random.Generator
+    ) -> Fitted:
+        """Move a segment into the scene and bridge to it.
+
+        Args:
+            segment: What to play.
+            eef: End effector now. Shape (4, 4).
+            held_pose: The held object now. Shape (4, 4).
+            space: The arm in the scene, None where nobody can look.
+            rng: Where the search for a way draws.
+        """
+        demo, part = segment.demo, slice(segment.start, segment.end)
+        correction = self._correction(segment, eef, held_pose)
+        targets = segment.moved @ demo.target[self._eef][part] @ correction
+        hand = (segment.moved @ demo.eef[self._eef][part] @ correction).numpy()
+        here, arrival = eef.numpy(), _velocity(hand)
+        if space is None:
+            way = unchecked_bridge(here, hand[0], arrival, self._limits)
+            problem, brushes = None, False
+        else:
+            terms = Terms(
+                limits=self._limits,
+                clearance_m=self._cfg.clearance_m,
+                about=segment.about,
+                near_m=self._cfg.near_m,
+            )
+            way = find_bridge(space, here, hand[0], arrival, terms, rng)
+            problem, brushes = way.problem, False
+            if problem is None and way.joints is not None:
+                problem, brushes = self._look(space, hand, way.joints, segment)
+        lead = torch.from_numpy(self.response.targets(here, way.path))
+        return Fitted(
+            targets=torch.cat((lead, targets)),
+            bridge_steps=len(way.path),
+            bridge=way.kind,
+            problem=problem,
+            brushes=brushes,
+        )
+
+    def fixed(
+        self, segment: Segment, eef: Tensor, held_pose: Tensor | None, begin: Tensor, interpolated: int, still: int
+    ) -> Fitted:
+        """The same as Isaac Lab does it.
+
+        Args:
+            segment: What to play.
+            eef: End effector now. Shape (4, 4).
+            held_pose: The held object now. Shape (4, 4).
+            begin: Where the bridge begins: at the last target, or at the end effector. Shape (4, 4).
+            interpolated: Targets between that and the segment's first.
+            still: Further ones at the latter.
+        """
+        targets = segment.demo.target[self._eef][segment.start : segment.end]
+        targets = segment.moved @ targets @ self._correction(segment, eef, held_pose)
+        way = fixed(begin, targets[0], interpolated, still)
+        return Fitted(targets=torch.cat((way, targets)), bridge_steps=len(way), bridge="fixed", problem=None)
+
+    def _correction(self, segment: Segment, eef: Tensor, held_pose: Tensor | None) -> Tensor:
+        demo, start, held = segment.demo, segment.start, segment.held
+        if not self._keep_grasp or held is None or held_pose is None:
+            return torch.eye(4, dtype=torch.float64)
+        correction = hold_correction if segment.held_fast else grasp_correction
+        return correction(demo.eef[self._eef][start], demo.objects[held][start], eef, held_pose)
+
+    def _look(self, space: Space, hand: Array, seed: Array, segment: Segment) -> tuple[Problem | None, bool]:
+        """Whether the arm can reach a segment's poses, and whether it touches what the segment is not about."""
+        deepest = 0.0
+
+        def slack(_: int, distances: dict[tuple[str, str], float]) -> float:
+            nonlocal deepest
+            others = [d for (_, other), d in distances.items() if other and other != segment.about]
+            deepest = min([deepest, *others])
+            return np.inf
+
+        places = np.unique(np.linspace(0, len(hand) - 1, _LOOKS + 1).round().astype(int))[1:]
+        look = look_along(space, hand, places.tolist(), seed, slack)
+        return look.problem, deepest < -_OVERLAP_M
+
+
+def _velocity(hand: Array) -> Array | None:
+    """How a path begins: metres and rotation vector per step. Shape (6,)."""
+    if len(hand) < 2:
+        return None
+    return np.concatenate((hand[1, :3, 3] - hand[0, :3, 3], log_matrix(hand[1, :3, :3] @ hand[0, :3, :3].T)))

@@ -1,0 +1,305 @@
+"""Asks MuJoCo where a robot would touch the scene, and whether it can get there, without simulating anything.
+
+Only the `native` backend has the model that this takes. Everything is in the environment frame: on that backend all
+environments stand at the world's origin.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# mujoco is compiled and has no types
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from apprentice.poses.arrays import invert
+
+Array = NDArray[np.float64]
+
+FAR_M = 0.05
+"""Distances beyond this are not looked at."""
+
+_CLOSE_M = 0.002
+_CLOSE_RAD = 0.01
+"""How exactly inverse kinematics must arrive."""
+_ITERATIONS = 25
+_DAMPING = 0.02
+_LONGEST_STEP = 0.4
+"""Largest change of a joint in one iteration (rad or m)."""
+
+
+class CollisionScene:
+    """Geometry and kinematics of one environment, with one end effector that is asked about."""
+
+    def __init__(self, env: Any, action_term: Any, eef_pose: Array) -> None:
+        """Take over the model of environment 0.
+
+        Args:
+            env: A `ManagerBasedEnv` on the `native` backend.
+            action_term: Its differential-IK action term that moves the end effector.
+            eef_pose: Pose of the end effector in environment 0 now. Shape (4, 4).
+
+        Raises:
+            KeyError: If the simulator's model names things otherwise than Newton does.
+        """
+        from .native import solver
+
+        native = solver()
+        model = copy.copy(native.world_model(0))
+        model.geom_margin[:] = FAR_M / 2  # of two geoms, margins add up
+        self.model = model
+        self._data = mujoco.MjData(model)
+        self._data.mocap_pos[:], self._data.mocap_quat[:] = native.mocap_poses(0)
+        self._env = env
+        self._robot = action_term._asset
+        own = _labels(self._robot, "joint_label")
+        self._robot_qpos = np.array([model.joint(own[name]).qposadr[0] for name in self._robot.joint_names])
+        columns = np.arange(self._robot.num_joints)[_columns(action_term._joint_ids)]
+        joints = [model.joint(own[self._robot.joint_names[column]]).id for column in columns]
+        self.arm_columns = columns
+        """Which of the robot's joints move the end effector. K of them."""
+        self._joints = np.array(joints)
+        self._arm_qpos = model.jnt_qposadr[self._joints]
+        limited = model.jnt_limited[self._joints].astype(bool)
+        self.low = np.where(limited, model.jnt_range[self._joints, 0], -np.inf)
+        """Lower joint limits (rad or m). Shape (K,)."""
+        self.high = np.where(limited, model.jnt_range[self._joints, 1], np.inf)
+        """Upper joint limits. Shape (K,)."""
+        self._slides = model.jnt_type[self._joints] == mujoco.mjtJoint.mjJNT_SLIDE
+        bodies = _labels(self._robot, "body_label")
+        self._hand = model.body(bodies[self._robot.body_names[action_term._body_idx]]).id
+        self._root = int(model.body_rootid[self._hand])
+        self._objects = {name: model.body(_object_label(asset)).id for name, asset in env.scene.rigid_objects.items()}
+        self._names = {body: name for name, body in self._objects.items()}
+        self._root_of_geom = model.body_rootid[model.geom_bodyid]
+        self._in_hand_of_geom = self._below_hand()[model.geom_bodyid]
+        # a fixed offset tells the frame of the end effector from that of the link that carries it
+        self._set_robot(self._robot.data.joint_pos.torch[0].double().cpu().numpy())
+        self._eef_to_hand = invert(eef_pose) @ self._frame(self._hand)
+
+    def moment(self, env_id: int, eef_pose: Array, held: str | None) -> Moment:
+        """The scene as it is in an environment now.
+
+        Args:
+            env_id: The environment.
+            eef_pose: Pose of its end effector. Shape (4, 4).
+            held: Object in its gripper, None if it is empty.
+        """
+        joints = self._robot.data.joint_pos.torch[env_id].double().cpu().numpy()
+        objects = {
+            name: asset.data.root_link_pose_w.torch[env_id].double().cpu().numpy()
+            for name, asset in self._env.scene.rigid_objects.items()
+        }
+        return Moment(self, joints, objects, eef_pose, held)
+
+    def _below_hand(self) -> NDArray[np.bool_]:
+        """Bodies that the hand carries: itself and its fingers."""
+        below = np.zeros(self.model.nbody, dtype=bool)
+        below[self._hand] = True
+        for body in range(self._hand + 1, self.model.nbody):
+            below[body] = below[self.model.body_parentid[body]]
+        return below
+
+    def _set_robot(self, joints: Array) -> None:
+        self._data.qpos[self._robot_qpos] = joints
+        mujoco.mj_kinematics(self.model, self._data)
+
+    def _frame(self, body: int) -> Array:
+        frame = np.eye(4)
+        frame[:3, :3], frame[:3, 3] = self._data.xmat[body].reshape(3, 3), self._data.xpos[body]
+        return frame
+
+    def _place(self, body: int, pose: Array) -> None:
+        """Put an object somewhere: seven numbers, position and quaternion xyzw."""
+        joint = int(self.model.body_jntadr[body])
+        if joint >= 0:
+            start = int(self.model.jnt_qposadr[joint])
+            self._data.qpos[start : start + 7] = pose[[0, 1, 2, 6, 3, 4, 5]]
+        elif (mocap := int(self.model.body_mocapid[body])) >= 0:
+            self._data.mocap_pos[mocap], self._data.mocap_quat[mocap] = pose[:3], pose[[6, 3, 4, 5]]
+
+
+class Moment:
+    """One environment at one time. Valid until the next one is asked for: all share their scratch memory."""
+
+    def __init__(
+        self, scene: CollisionScene, joints: Array, objects: Mapping[str, Array], eef_pose: Array, held: str | None
+    ) -> None:
+        """See `CollisionScene.moment`."""
+        self._scene = scene
+        for name, pose in objects.items():
+            scene._place(scene._objects[name], pose)
+        scene._set_robot(joints)
+        self.joints = joints[scene.arm_columns]
+        """Where the joints of the arm are. Shape (K,)."""
+        self._held = None if held is None else scene._objects[held]
+        if self._held is not None:
+            self._held_in_eef = invert(eef_pose) @ scene._frame(self._held)
+            self._held_qpos = int(scene.model.jnt_qposadr[scene.model.body_jntadr[self._held]])
+
+    @property
+    def low(self) -> Array:
+        """Lower joint limits. Shape (K,)."""
+        return self._scene.low
+
+    @property
+    def high(self) -> Array:
+        """Upper joint limits. Shape (K,)."""
+        return self._scene.high
+
+    def reach(self, eef_pose: Array, seed: Array) -> Array | None:
+        """Joint positions within their limits that bring the end effector to a pose, or None if none were found.
+
+        Steps of least norm from the seed, as the controller makes them: along a path, the arm stays in one posture.
+
+        Args:
+            eef_pose: Shape (4, 4).
+            seed: Joint positions to start from, best those of a pose near by. Shape (K,).
+
+        Returns:
+            Shape (K,).
+        """
+        scene, data = self._scene, self._scene._data
+        target = eef_pose @ scene._eef_to_hand
+        joints = seed.copy()
+        error = np.empty(6)
+        for _ in range(_ITERATIONS):
+            data.qpos[scene._arm_qpos] = joints
+            mujoco.mj_kinematics(scene.model, data)
+            at = data.xpos[scene._hand]
+            rotation = data.xmat[scene._hand].reshape(3, 3)
+            error[:3] = target[:3, 3] - at
+            error[3:] = _turn(rotation, target[:3, :3])
+            if np.sqrt(error[:3] @ error[:3]) < _CLOSE_M and np.sqrt(error[3:] @ error[3:]) < _CLOSE_RAD:
+                return joints
+            axes, arms = data.xaxis[scene._joints], at - data.xanchor[scene._joints]
+            jacobian = np.concatenate((_crossed(axes, arms), axes), 1)
+            if scene._slides.any():
+                jacobian[scene._slides] = np.concatenate((axes, np.zeros_like(axes)), 1)[scene._slides]
+            square = jacobian.T @ jacobian
+            square.flat[::7] += _DAMPING**2
+            change = jacobian @ np.linalg.solve(square, error)
+            joints = joints + change * min(1.0, _LONGEST_STEP / max(float(np.abs(change).max()), 1e-9))
+            joints = np.minimum(np.maximum(joints, scene.low), scene.high)
+        return None
+
+    def hand(self, joints: Array) -> Array:
+        """Pose of the end effector at some joint positions. Shape (4, 4) from (K,)."""
+        self._scene._data.qpos[self._scene._arm_qpos] = joints
+        mujoco.mj_kinematics(self._scene.model, self._scene._data)
+        return self._scene._frame(self._scene._hand) @ invert(self._scene._eef_to_hand)
+
+    def distances(self, joints: Array) -> dict[tuple[str, str], float]:
+        """How near the robot, with what it holds, comes to everything else.
+
+        Args:
+            joints: Shape (K,).
+
+        Returns:
+            Smallest distance in metres, negative where they overlap, of each pair that is nearer than `FAR_M`: first
+            "robot" or the held object's name, then an object's name, or "" for what never moves.
+        """
+        scene, data = self._scene, self._scene._data
+        data.qpos[scene._arm_qpos] = joints
+        if self._held is not None:
+            mujoco.mj_kinematics(scene.model, data)
+            eef = scene._frame(scene._hand) @ invert(scene._eef_to_hand)
+            pose = eef @ self._held_in_eef
+            quat = np.empty(4)
+            mujoco.mju_mat2Quat(quat, np.ascontiguousarray(pose[:3, :3]).ravel())
+            data.qpos[self._held_qpos : self._held_qpos + 3] = pose[:3, 3]
+            data.qpos[self._held_qpos + 3 : self._held_qpos + 7] = quat
+        mujoco.mj_kinematics(scene.model, data)
+        mujoco.mj_collision(scene.model, data)
+        if not data.ncon:
+            return {}
+        contact = data.contact
+        return self._nearest(np.array(contact.geom), np.array(contact.dist))
+
+    def _nearest(self, geoms: NDArray[np.int32], distances: Array) -> dict[tuple[str, str], float]:
+        scene = self._scene
+        found: dict[tuple[str, str], float] = {}
+        roots = scene._root_of_geom[geoms]
+        for (one, other), pair, distance in zip(roots.tolist(), geoms.tolist(), distances.tolist(), strict=True):
+            mine = [root == scene._root or root == self._held for root in (one, other)]
+            if mine[0] == mine[1] and not (mine[0] and one != other):
+                continue
+            if mine[0] and mine[1]:
+                # what is held touches the hand; it must not touch the arm
+                arm = pair[0] if one == scene._root else pair[1]
+                if scene._in_hand_of_geom[arm]:
+                    continue
+            first, second = (one, other) if mine[0] else (other, one)
+            key = ("robot" if first == scene._root else scene._names[first], scene._names.get(second, ""))
+            found[key] = min(distance, found.get(key, np.inf))
+        return found
+
+
+def collision_scenes(session_env: Any, eef_poses: Mapping[str, Array]) -> dict[str, CollisionScene]:
+    """Collision scenes for the end effectors that a differential-IK action moves; none for others.
+
+    Args:
+        session_env: A `ManagerBasedEnv` on the `native` backend.
+        eef_poses: Pose of each end effector in environment 0 now. Shape (4, 4) each.
+    """
+    from isaaclab.envs.mdp.actions.task_space_actions import DifferentialInverseKinematicsAction
+
+    manager = session_env.action_manager
+    terms = [manager.get_term(name) for name in manager.active_terms]
+    terms = [term for term in terms if isinstance(term, DifferentialInverseKinematicsAction)]
+    if not terms:
+        return {}
+    chosen = {
+        eef: min(terms, key=lambda term: float(np.linalg.norm(_carrier(term) - pose[:3, 3])))
+        for eef, pose in eef_poses.items()
+    }
+    return {eef: CollisionScene(session_env, term, eef_poses[eef]) for eef, term in chosen.items()}
+
+
+def _carrier(term: Any) -> Array:
+    """Position of the link that an action term moves, in environment 0."""
+    return term._asset.data.body_link_pose_w.torch[0, term._body_idx, :3].double().cpu().numpy()
+
+
+def _labels(asset: Any, kind: str) -> dict[str, str]:
+    """The model's names of an articulation's own joints or bodies in environment 0, by their short names."""
+    from isaaclab_newton.physics import NewtonManager
+
+    path = _path(asset) + "/"
+    labels = getattr(NewtonManager.get_model(), kind)
+    return {label.rsplit("/", 1)[-1]: label.replace("/", "_") for label in labels if label.startswith(path)}
+
+
+def _object_label(asset: Any) -> str:
+    from isaaclab_newton.physics import NewtonManager
+
+    path = _path(asset)
+    labels = NewtonManager.get_model().body_label
+    return next(label.replace("/", "_") for label in labels if label == path or label.startswith(path + "/"))
+
+
+def _path(asset: Any) -> str:
+    import re
+
+    return re.sub(r"env_(\[\^/\]\+|\.\*|\*)", "env_0", asset.cfg.prim_path)
+
+
+def _columns(joint_ids: Any) -> Any:
+    return joint_ids if isinstance(joint_ids, slice) else [int(i) for i in joint_ids]
+
+
+def _turn(present: Array, wanted: Array) -> Array:
+    """Rotation vector from one rotation to another, in the world's axes. Shape (3,)."""
+    quat, vector = np.empty(4), np.empty(3)
+    mujoco.mju_mat2Quat(quat, (wanted @ present.T).ravel())
+    mujoco.mju_quat2Vel(vector, quat, 1.0)
+    return vector
+
+
+def _crossed(one: Array, other: Array) -> Array:
+    return one[:, [1, 2, 0]] * other[:, [2, 0, 1]] - one[:, [2, 0, 1]] * other[:, [1, 2, 0]]
