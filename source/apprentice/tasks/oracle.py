@@ -36,7 +36,8 @@ class Waypoint:
     held_at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Point at which what the gripper brings is held, in its frame (m)."""
     exact: bool = False
-    """Whether to aim without the small error that people make: two hands on one object feel where the other pulls."""
+    """Whether to go at once and straight, without what people get wrong elsewhere: two hands on one object feel it when
+    the other pulls."""
     after: str | None = None
     """What another hand has to have said before this begins; until then the hand stays where it is."""
     says: str | None = None

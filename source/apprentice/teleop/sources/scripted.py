@@ -209,7 +209,7 @@ class ScriptedOperator:
         spread = self._unsteady * cfg.aim_m * np.array((1.0, 1.0, 0.3)) * (1.0 if waypoint.careful else 3.0)
         self._aim = np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread)
         if waypoint.exact:
-            self._aim = np.zeros(3)
+            self._aim, self._pause_s = np.zeros(3), 0.0
         if waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance:
             self._aim[2] += 0.05
             self.mistakes += 1

@@ -30,6 +30,10 @@ ENDS_M = {"left": (0.0, HALF_M), "right": (-HALF_M, 0.0)}
 ON_PAD_M = (STICK_M[2] + PAD_M[2]) / 2
 """Height of the stick's centre above the pad's where it lies on it."""
 
+STILL = (15, 25)
+"""Steps after the stick is held out high enough that it still moves to where it is taken: what is done about it after
+that must not begin with its motion."""
+
 
 def _ranges(x: tuple[float, float], stick_y: tuple[float, float], pad_y: tuple[float, float], yaw: float) -> Any:
     turn = (ACROSS_RAD - yaw, ACROSS_RAD + yaw)
@@ -105,13 +109,13 @@ class HandoverEnvCfg(TwoArmsTaskCfg):
         self.subtask_configs = {
             "left": [
                 _subtask("stick", "grasp_left", "Grasp the stick", noise=0.02, offsets=(3, 8)),
-                _subtask(None, "presented", "Hold it out to the other arm", noise=0.01, offsets=(3, 8)),
+                _subtask(None, "presented", "Hold it out to the other arm", noise=0.01, offsets=STILL),
                 _subtask("stick", "grasp_right", "Hold it for the other arm", noise=0.002),
                 _subtask("stick", "released_left", "Let go", noise=0.002),
                 _subtask(None, None, "Get out of the way", noise=0.01),
             ],
             "right": [
-                _subtask(None, "presented", "Wait for the stick", noise=0.005),
+                _subtask(None, "presented", "Wait for the stick", noise=0.005, offsets=STILL),
                 _subtask("stick", "grasp_right", "Take the stick", noise=0.01, offsets=(3, 8)),
                 _subtask("pad", None, "Lay it on the pad", noise=0.01),
             ],
