@@ -192,6 +192,9 @@ class TwoHandsWorld:
     def collision_scenes(self):
         return {}
 
+    def set_physics(self, env_ids, physics):
+        """This world's never differs."""
+
     def snapshot(self, env_ids):
         return Rows(tuple(buffer[list(env_ids)].clone() for buffer in self._buffers))
 
