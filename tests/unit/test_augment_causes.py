@@ -182,12 +182,10 @@ def test_a_stretched_arm_means_that_the_object_is_out_of_reach():
     assert found.off_m == pytest.approx(0.05, abs=0.01)
 
 
-def test_what_the_planner_foresaw_tells_why_a_hand_stopped():
-    made = grasp()
-    x, y, z = made.target[BRIDGE + CLOSE - 1, :3, 3]
-    made = stopped(made, (x, y, z + 0.06))
-    assert diagnose(replace(made, foreseen="unreachable")).name == causes.UNREACHABLE
-    assert diagnose(replace(made, foreseen="collides")).name == causes.COLLIDED
+def test_a_plan_that_was_not_played_failed_for_what_the_planner_found():
+    found = diagnose(replace(grasp(), foreseen="unreachable", outside_m=0.04))
+    assert (found.name, found.object, found.off_m) == (causes.UNREACHABLE, "cube", 0.04)
+    assert diagnose(replace(grasp(), foreseen="collides")).name == causes.COLLIDED
 
 
 def test_a_hand_that_cannot_turn_as_it_should_has_not_reached_its_target():

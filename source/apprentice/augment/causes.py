@@ -99,7 +99,9 @@ class Try:
     base: Poses | None = None
     """The robot's base. Shape (4, 4)."""
     foreseen: Literal["unreachable", "collides"] | None = None
-    """What was wrong with the plan before it was played, as far as anyone looked."""
+    """What was found wrong with the plan before it was played, so that it was not."""
+    outside_m: float | None = None
+    """How far from where it must go the arm can bring the hand, if it was found that it cannot."""
 
     @property
     def length(self) -> int:
@@ -132,6 +134,9 @@ class Cause:
 
 def diagnose(failed: Try) -> Cause:
     """The cause of a failed try: the first thing that went wrong, else what was missing at its end."""
+    if failed.foreseen is not None:
+        name = UNREACHABLE if failed.foreseen == "unreachable" else COLLIDED
+        return Cause(name=name, object=failed.about, off_m=failed.outside_m, step=0)
     if failed.succeeded:
         return Cause(name=NOT_HELD, object=failed.source.held or failed.about)
     events = [*_lost(failed), *_pushed(failed), *_short(failed)]
@@ -202,10 +207,7 @@ def _short(failed: Try) -> Iterator[Cause]:
         gap = _distance(failed.eef, failed.target, step)
         if gap.metres > most_m or gap.radians > most_rad:
             far = gap.metres > most_m
-            if failed.foreseen == "collides":
-                name = COLLIDED
-            else:
-                name = UNREACHABLE if _cannot_go_on(failed, gap.step) else NOT_REACHED
+            name = UNREACHABLE if _cannot_go_on(failed, gap.step) else NOT_REACHED
             off_m, off_rad = (gap.metres, None) if far else (None, gap.radians)
             yield Cause(name=name, object=failed.about, off_m=off_m, off_rad=off_rad, step=step)
             return
@@ -236,8 +238,6 @@ def _distance(eef: Poses, target: Poses, step: int) -> _Gap:
 
 def _cannot_go_on(failed: Try, step: int) -> bool:
     here, wanted = failed.eef[step + 1, :3, 3], failed.target[step, :3, 3]
-    if failed.foreseen == "unreachable":
-        return True
     if failed.base is None or np.linalg.norm(here - failed.eef[step, :3, 3]) > _STALLED_M:
         return False
     onwards, outwards = wanted - here, here - failed.base[:3, 3]

@@ -122,7 +122,9 @@ def explain(cause: str, failed: Sequence[Mapping[str, Any]]) -> str:
     if cause == causes.MISSED:
         return _missed(thing, metres, any(tried.get("gripper_moved", True) for tried in rows))
     return {
-        causes.COLLIDED: f"{thing} was hit on the way and moved {far}",
+        causes.COLLIDED: f"{thing} was hit on the way and moved {far}"
+        if metres
+        else f"no way was found to {thing} that touches nothing",
         causes.KNOCKED_OVER: f"{thing} was pushed or tipped and moved {far}",
         causes.DROPPED: f"{thing} was lost from the hand and ended {far} from it",
         causes.MISPLACED: f"{thing} ended {far} from where the source demos put it",
