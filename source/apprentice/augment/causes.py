@@ -51,10 +51,10 @@ _LOST_M = 0.03
 _FIRM_M, _LIFTED_M = 0.01, 0.02
 """An object that moves this little in a hand that moves that much is held."""
 _MISPLACED_M = 0.02
-_STALLED_M = 0.002
-"""Motion per control step below which a hand stands still."""
+_STALLED = 0.25
+"""Motion around the decisive moment, as a share of the distance to the target, below which a hand goes no further."""
 _OUTWARDS = 0.7
-"""Cosine between where a hand is asked to go and away from the robot's base from which the arm is stretched out."""
+"""Cosine between where a hand is asked to go and level away from the base from which the arm is stretched out."""
 
 Poses = NDArray[np.float64]
 
@@ -237,11 +237,16 @@ def _distance(eef: Poses, target: Poses, step: int) -> _Gap:
 
 
 def _cannot_go_on(failed: Try, step: int) -> bool:
+    """Whether the arm is stretched out: the hand hardly moves, though it is asked to, away from the robot's base."""
     here, wanted = failed.eef[step + 1, :3, 3], failed.target[step, :3, 3]
-    if failed.base is None or np.linalg.norm(here - failed.eef[step, :3, 3]) > _STALLED_M:
+    onwards = wanted - here
+    first, last = max(0, step - _AROUND[0]), min(step + _AROUND[1], len(failed.eef) - 1)
+    moved = _norm(failed.eef[last, :3, 3] - failed.eef[first, :3, 3])
+    if failed.base is None or moved > _STALLED * _norm(onwards):
         return False
-    onwards, outwards = wanted - here, here - failed.base[:3, 3]
-    return float(onwards @ outwards) > _OUTWARDS * _norm(onwards) * _norm(outwards)
+    # level, because a shoulder is not at the height of the base
+    outwards = (here - failed.base[:3, 3])[:2]
+    return float(onwards[:2] @ outwards) > _OUTWARDS * _norm(onwards) * _norm(outwards)
 
 
 def _missing(failed: Try) -> Cause:
