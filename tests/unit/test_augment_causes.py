@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from apprentice.augment import causes
 from apprentice.augment.causes import Segment, Try, diagnose
+from apprentice.augment.limits import outside_m
 
 BRIDGE, LENGTH, CLOSE = 10, 40, 15
 """Steps on the way, of the segment, and of the segment at which the gripper moves."""
@@ -232,3 +233,27 @@ def test_every_failed_try_gets_a_cause(seed, about, length):
     found = diagnose(made)
     assert found.name in causes.CAUSES
     assert found.off_m is None or np.isfinite(found.off_m)
+
+
+class Arm:
+    """Reaches everything within a metre of the origin. Its joints are where its hand is."""
+
+    joints = np.array([0.5, 0.0, 0.2])
+    low = high = joints
+
+    def reach(self, eef_pose, seed):
+        return eef_pose[:3, 3] if np.linalg.norm(eef_pose[:3, 3]) <= 1.0 else None
+
+    def hand(self, joints):
+        pose = np.eye(4)
+        pose[:3, 3] = joints
+        return pose
+
+    def distances(self, joints):
+        return {}
+
+
+def test_how_far_outside_reach_something_is():
+    path = poses(along((0, (0.5, 0.0, 0.0)), (30, (1.04, 0.0, 0.0))))
+    assert outside_m(Arm(), path) == pytest.approx(np.linalg.norm(path[-1, :3, 3]) - 1.0, abs=0.005)
+    assert outside_m(Arm(), path[:20]) is None

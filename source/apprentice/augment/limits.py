@@ -89,3 +89,41 @@ def look_along(space: Space, path: Array, places: Sequence[int], seed: Array, sl
             if found is not None and slack(between, space.distances(found)) < 0:
                 return Look(problem="collides", joints=joints)
     return Look(problem=None, joints=joints)
+
+
+_LOOKED_AT = 12
+"""Poses of a path at which it is seen how far the arm gets."""
+_HALVINGS = 7
+
+
+def outside_m(space: Space, path: Array) -> float | None:
+    """Distance (m) between the first pose of a path that the arm cannot reach and where it gets on the way there.
+
+    Args:
+        space: The arm.
+        path: Poses of the end effector. Shape (L, 4, 4).
+
+    Returns:
+        None if it reaches all that was looked at, or cannot turn the hand as it should.
+    """
+    joints = space.joints
+    here = space.hand(joints)
+    for place in np.unique(np.linspace(0, len(path) - 1, _LOOKED_AT).astype(int)):
+        wanted = path[place]
+        found = space.reach(wanted, joints)
+        if found is not None:
+            joints, here = found, wanted
+            continue
+        way = wanted[:3, 3] - here[:3, 3]
+        reached, out = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            share = (reached + out) / 2
+            pose = wanted.copy()
+            pose[:3, 3] = here[:3, 3] + share * way
+            found = space.reach(pose, joints)
+            if found is None:
+                out = share
+            else:
+                joints, reached = found, share
+        return (1 - reached) * float(np.linalg.norm(way)) if reached else None
+    return None

@@ -14,7 +14,9 @@ from apprentice.tasks.episode import INFO
 
 from .attempt import Attempt, FailedTry
 from .causes import Cause, Segment, Try, diagnose
+from .limits import outside_m
 from .noise import gripper_changes
+from .plan import Plan
 from .recording import Recording
 from .state import RolloutState
 from .transform import held_object
@@ -56,6 +58,8 @@ class Witness:
         recorded = self._recording.read(env_id)
         cause = diagnose(self._seen(env_id, eef, recorded, steps, succeeded))
         self._note(attempt, eef, steps, cause)
+        if arm.plan.problem is not None:
+            return  # it was not played, and there is nothing to look at
         known = {(one.eef, one.subtask, one.cause.name) for one in attempt.failed_tries}
         if (eef, arm.subtask, cause.name) not in known:
             demo = self._state.planners[eef].demos[arm.plan.demo].name
@@ -109,7 +113,17 @@ class Witness:
             succeeded=succeeded,
             symmetry=session.task_info.symmetry,
             base=_base(recorded),
+            foreseen=plan.problem,
+            outside_m=self._outside_m(env_id, eef, plan) if plan.problem == "unreachable" else None,
         )
+
+    def _outside_m(self, env_id: int, eef: str, plan: Plan) -> float | None:
+        """How near the arm can bring the hand to the first pose of a segment that it cannot reach."""
+        looker = self._state.scene(env_id).space
+        if looker is None:
+            return None
+        source = self._state.planners[eef].demos[plan.demo].eef[eef][plan.start : plan.end]
+        return outside_m(looker(eef, None), (plan.moved @ source).numpy())
 
 
 def _segment(planner: Any, eef: str, demo: int, start: int, end: int, about: str | None) -> Segment:
