@@ -95,8 +95,6 @@ class Candidates:
         """
         self._eef, self._subtasks, self._demos, self._symmetry, self._cfg = eef, subtasks, demos, symmetry, cfg
         self._starts, self._records = Starts(demos, eef), Records(eef, [demo.name for demo in demos])
-        self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m)
-        """Where the contact-rich parts of the segments begin."""
         # told by the whole segment: its contact-rich part may be too short to see something being carried
         self._held = [
             [
@@ -107,6 +105,11 @@ class Candidates:
             ]
             for demo, rows in zip(demos, nominal.tolist(), strict=True)
         ]
+        # A way with something in the hand is played whole: the operator lifted it off first, and let it come to rest
+        # over a hole of 2 mm clearance, of which a planned way knows nothing
+        empty = np.array([[held is None for held in row] for row in self._held])
+        self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m).where(empty)
+        """Where the contact-rich parts of the segments begin."""
 
     def of(self, wanted: Request, rng: np.random.Generator) -> Iterator[Candidate]:
         """All turns of the best segment, then of others; at last the best with its free transit.

@@ -23,7 +23,7 @@ class BridgeCfg:
     """Fastest change of that (rad/s^2)."""
     skip_transit: bool = True
     """Go straight to where the contact-rich part of a segment begins, instead of playing the free transit before it.
-    Only where the backend can look for collisions (`native`)."""
+    Only with an empty hand, and where the backend can look for collisions (`native`)."""
     near_m: float = 0.08
     """Distance (m) from the place of first contact from which on a segment is played as it was."""
     clearance_m: float = 0.01

@@ -87,12 +87,13 @@ class WorldModels:
 
     def _parameters(self, mjw_model: Any) -> Iterator[tuple[str, NDArray[np.generic]]]:
         for prefix, owner, followed in (("", mjw_model, PER_WORLD_FIELDS), ("opt.", mjw_model.opt, OPTION_FIELDS)):
-            for name in owner.__dataclass_fields__:
+            for name, declared in owner.__dataclass_fields__.items():
                 if name in followed:
                     values = getattr(owner, name).numpy()
                     if values.size:
                         yield prefix + name, np.broadcast_to(values, (len(self.models), *values.shape[1:]))
-                elif name != "timestep":
+                # MuJoCo Warp writes the axis of worlds as "*"; other axes may be as long by chance
+                elif name != "timestep" and tuple(getattr(declared.type, "shape", ()))[:1] == ("*",):
                     self._refuse_if_randomised(prefix + name, getattr(owner, name))
 
     def _changed(self, name: str, values: NDArray[np.generic]) -> NDArray[np.intp]:
