@@ -80,7 +80,8 @@ class CollisionScene:
         self._in_hand_of_geom = self._below_hand()[model.geom_bodyid]
         # a fixed offset tells the frame of the end effector from that of the link that carries it
         self._set_robot(self._robot.data.joint_pos.torch[0].double().cpu().numpy())
-        self._eef_to_hand = invert(eef_pose) @ self._frame(self._hand)
+        # rounded: single-precision poses leave a trace of how the arm stands now, and plans must not depend on that
+        self._eef_to_hand = np.round(invert(eef_pose) @ self._frame(self._hand), 5)
 
     def moment(self, env_id: int, eef_pose: Array, held: str | None) -> Moment:
         """The scene as it is in an environment now.
