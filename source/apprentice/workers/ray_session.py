@@ -22,6 +22,7 @@ _SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_enable_metrics_collection": "0",
     "RAY_SCHEDULER_EVENTS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_worker_niceness": "0",  # Ray's workers would step back behind everything else on the machine
 }
 
