@@ -1,6 +1,7 @@
 """Augmentation by many processes makes what one makes, whoever dies."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,6 +27,16 @@ CFG = AugmentCfg(
     give_up_after=30,
     learn=LearnCfg(behind=12, round=4),
 )
+
+
+LIGHT = """
+import sys
+from apprentice.augment.attempt import Finished
+from apprentice.augment.augment import augment
+from apprentice.augment.run import Run
+heavy = [name for name in ("torch", "isaaclab", "warp", "mujoco", "ray") if name in sys.modules]
+assert not heavy, heavy
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +72,10 @@ def alone(source, tmp_path_factory) -> Path:
 def generate(worker, source, output, cfg=CFG, progress=None):
     more = {} if progress is None else {"progress": progress}
     return Run(worker, source=source, output=output, cfg=cfg, identity={"source_sha256": ""}, **more).generate()
+
+
+def test_whoever_only_gives_out_work_has_no_simulator_in_memory():
+    subprocess.run([sys.executable, "-c", LIGHT], check=True)
 
 
 def test_attempts_learn_from_earlier_ones(alone):

@@ -147,6 +147,24 @@ class Outcome:
     end, offset, bridge_steps, bridge (how it was found), problem (why it was not played)."""
 
 
+@dataclass(frozen=True)
+class Finished:
+    """An attempt that ended, with what was recorded."""
+
+    outcome: Outcome
+    actions: NDArray[np.float32]
+    """What is to be learnt, or what was given to the environment: as `NoiseCfg.labels`. Shape (T, A), float32."""
+    data: Tree
+    """Everything else, by path."""
+    failed_tries: tuple[FailedTry, ...] = ()
+    """The first try that failed for each cause, per subtask."""
+
+    @property
+    def number(self) -> int:
+        """Of the attempt."""
+        return self.outcome.number
+
+
 def describe_subtasks(attempt: Attempt, planner: Planner) -> list[dict[str, Any]]:
     """What an attempt did in each subtask of one end effector, as `Outcome.subtasks` holds it."""
     return [_describe(attempt, planner, index) for index in range(len(planner.subtasks))]

@@ -8,13 +8,14 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apprentice.demos import require_readable
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.workers import Pool, Worker, available_cores
 
+from .attempt import Finished
 from .cfg import AugmentCfg
 from .generator import OpenGenerator
 from .identity import file_sha256, successes_so_far
@@ -22,9 +23,6 @@ from .journal import read_journal
 from .lessons import Assignment
 from .run import AugmentResult, Run
 from .stats import stats_path
-
-if TYPE_CHECKING:
-    from .rollout import Finished
 
 DEMOS_PER_WORKER = 250
 """Demos that a worker of its own is started for: below, starting Isaac Lab once more takes longer than it saves."""
@@ -48,8 +46,8 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
     """
     began = time.monotonic()
     source, output = Path(source), Path(output)
-    identity = _identity(source, cfg)
-    found = successes_so_far(output, identity)
+    identity: dict[str, Any] = {"source_sha256": file_sha256(source), "cfg": json.loads(json.dumps(cfg.identity))}
+    found = successes_so_far(output, identity, still_unknown="transfer")
     wanted = cfg.wanted_demos
     if wanted is not None and found > wanted:
         raise UserError(f"{output}: expected to hold at most {wanted} demos, found {found}; choose another output.")
@@ -61,6 +59,9 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
             return AugmentResult(output=output, stats=stats, outcomes=outcomes)
     require_readable(source)
     with _open(source, cfg) as (worker, workers):
+        if worker.facts.transfer is not None:
+            identity["transfer"] = worker.facts.transfer
+        successes_so_far(output, identity)
         run = Run(
             worker,
             source=source,
@@ -72,20 +73,6 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
             start_seconds=time.monotonic() - began,
         )
         return run.generate()
-
-
-def _identity(source: Path, cfg: AugmentCfg) -> dict[str, Any]:
-    """What decides which demos come out, as the file will hold it."""
-    identity: dict[str, Any] = {"source_sha256": file_sha256(source), "cfg": cfg.identity}
-    if cfg.task is not None:
-        from apprentice.tasks.registry import task_info
-
-        from .transfer import find_transfer
-
-        transfer = find_transfer(source, task_info(cfg.task))
-        if transfer is not None:
-            identity["transfer"] = transfer.identity
-    return json.loads(json.dumps(identity))
 
 
 @contextlib.contextmanager
@@ -104,7 +91,7 @@ def _open(source: Path, cfg: AugmentCfg) -> Iterator[tuple[Worker[Assignment, Fi
         with open_generator() as generator:
             yield generator, 1
         return
-    with Pool[Assignment, "Finished"](open_generator, workers, cluster=cfg.cluster) as pool:
+    with Pool[Assignment, Finished](open_generator, workers, cluster=cfg.cluster) as pool:
         yield pool, pool.workers
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .attempt import Finished
 from .cfg import AugmentCfg
 from .coverage import Ranges
 from .lessons import Assignment
@@ -16,7 +18,7 @@ from .lessons import Assignment
 if TYPE_CHECKING:
     from .plan import Planner
     from .reach import SubtaskReach
-    from .rollout import Finished
+    from .transfer import Transfer
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Facts:
     """What resets draw, where the task states it."""
     reach: list[dict[str, Any]] = field(default_factory=list)
     """How the source segments of another arm lie for this one, by subtask; empty for demos of the task's own arm."""
+    transfer: dict[str, Any] | None = None
+    """`Transfer.identity`, for demos of another arm."""
 
 
 class Generator:
@@ -41,6 +45,7 @@ class Generator:
         planners: Mapping[str, Planner],
         cfg: AugmentCfg,
         reach: Sequence[SubtaskReach] = (),
+        transfer: Transfer | None = None,
     ) -> None:
         """Prepare.
 
@@ -49,6 +54,7 @@ class Generator:
             planners: One per end effector.
             cfg: Options.
             reach: What `check_reach` found, for demos of another arm.
+            transfer: How those get to the task's.
         """
         # they import torch, which whoever only gives work to other processes does without
         from apprentice.tasks.episode import file_meta
@@ -59,7 +65,13 @@ class Generator:
         self._rollout = Rollout(session, planners, cfg)
         self.slots: int = session.num_envs
         ranges: Ranges = getattr(session.env.cfg, "object_reset_ranges", {})
-        self.facts = Facts(file_meta(session), physics_fingerprint(session), ranges, [one.described() for one in reach])
+        self.facts = Facts(
+            file_meta(session),
+            physics_fingerprint(session),
+            ranges,
+            [one.described() for one in reach],
+            None if transfer is None else json.loads(json.dumps(transfer.identity)),
+        )
 
     def run(self, next_job: Callable[[], Assignment | None]) -> Iterator[Finished]:
         """Make attempts, as `apprentice.workers.Worker.run`."""
@@ -109,7 +121,7 @@ class OpenGenerator:
             ) as session:
                 planners = make_planners(session, source, cfg, transfer)
                 reach = [] if transfer is None else check_reach(session, planners[transfer.eef], cfg)
-                yield Generator(session, planners, cfg, reach)
+                yield Generator(session, planners, cfg, reach, transfer)
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[Path]:

@@ -27,8 +27,13 @@ def file_sha256(path: Path) -> str:
         ) from error
 
 
-def successes_so_far(output: Path, identity: dict[str, Any]) -> int:
+def successes_so_far(output: Path, identity: dict[str, Any], *, still_unknown: str | None = None) -> int:
     """Demos that an interrupted or finished run of the same identity left in `output`.
+
+    Args:
+        output: Demo file.
+        identity: What decides which demos come out.
+        still_unknown: Entry of it that is not compared, because the task must be loaded to know it.
 
     Raises:
         UserError: If `output` is something else.
@@ -46,6 +51,8 @@ def successes_so_far(output: Path, identity: dict[str, Any]) -> int:
             raise UserError(
                 f"{output}: expected a new file or one that augment began, found another; choose another output."
             )
+        if still_unknown in there:
+            del there[still_unknown]
         differing = _differences(there, identity)
         if differing:
             raise UserError(

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from apprentice.demos import Tree
 from apprentice.tasks.eef_maps import target_to_action
 
-from .attempt import ArmState, Attempt, FailedTry, Mark, Outcome, describe_subtasks
+from .attempt import ArmState, Attempt, Finished, Mark, Outcome, describe_subtasks
 from .cfg import AugmentCfg
 from .judge import FINAL, Judge, Verdicts
 from .lessons import Assignment
@@ -37,24 +36,6 @@ and waiting costs a hundredth of the time."""
 _OWED_DRAWS = 12
 """Initial states that are drawn to find one in a cell that owes a success; then the first is taken. Each costs a reset.
 """
-
-
-@dataclass(frozen=True)
-class Finished:
-    """An attempt that ended, with what was recorded."""
-
-    outcome: Outcome
-    actions: np.ndarray
-    """What is to be learnt, or what was given to the environment: as `NoiseCfg.labels`. Shape (T, A), float32."""
-    data: Tree
-    """Everything else, by path."""
-    failed_tries: tuple[FailedTry, ...] = ()
-    """The first try that failed for each cause, per subtask."""
-
-    @property
-    def number(self) -> int:
-        """Of the attempt."""
-        return self.outcome.number
 
 
 class Rollout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs
 from apprentice.errors import UserError
@@ -12,7 +12,7 @@ from apprentice.progress import Progress, silent
 from apprentice.sim.physics import Physics
 from apprentice.workers import Worker
 
-from .attempt import Outcome
+from .attempt import Finished, Outcome
 from .cfg import AugmentCfg
 from .coverage import Coverage
 from .failures import FailureFile
@@ -23,9 +23,6 @@ from .lessons import Assignment, Ledger
 from .probe import Probe
 from .randomise import draw_physics
 from .stats import summarise, write_stats
-
-if TYPE_CHECKING:
-    from .rollout import Finished
 
 
 @dataclass(kw_only=True, frozen=True)
