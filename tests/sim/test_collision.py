@@ -156,8 +156,8 @@ def test_joint_limits_and_the_length_of_the_arm_are_kept(session):
         assert joints is not None
         assert ((joints >= moment.low) & (joints <= moment.high)).all()
         np.testing.assert_allclose(moment.hand(joints)[:3, 3], xyz, atol=0.003)
-    far = np.stack([hand_at(session, (1.1, 0.0, 0.1))])
-    assert look_along(moment, far, [0], moment.joints, lambda _, __: 0.0).problem == "unreachable"
+    far = np.stack([start, hand_at(session, (1.1, 0.0, 0.1))])
+    assert look_along(moment, far, [1], moment.joints, lambda _, __: 0.0).problem == "unreachable"
 
 
 def test_an_object_beyond_the_arm_makes_a_plan_that_says_so(session, source):

@@ -153,13 +153,25 @@ def test_a_fixed_bridge_has_the_steps_that_the_task_says(start, end, steps, stil
 
 def test_noise_is_quiet_around_every_gripper_change_and_quieter_on_retries():
     gripper = torch.cat((torch.ones(40, 1), -torch.ones(40, 1), torch.ones(40, 1)))
+    hand = torch.linspace(0, 2.4, 120)[:, None] * torch.tensor([1.0, 0.0, 0.0])
     cfg = NoiseCfg()
-    levels = noise.shaped(gripper, 0.03, 0, cfg)
+    levels = noise.shaped(noise.near_contact(gripper, hand, cfg), 0.03, 0, cfg)
     for change in (40, 80):
         assert (levels[change - cfg.steps_before : change + cfg.steps_after] == cfg.near_contact).all()
     assert levels[0] == levels[60] == levels[-1] == 0.03
-    torch.testing.assert_close(noise.shaped(gripper, 0.03, 2, cfg), levels * cfg.per_retry**2)
+    torch.testing.assert_close(
+        noise.shaped(noise.near_contact(gripper, hand, cfg), 0.03, 2, cfg), levels * cfg.per_retry**2
+    )
     assert noise.gripper_changes(torch.ones(10, 2)) == []
+
+
+def test_a_slow_hand_is_near_contact_for_longer():
+    gripper = torch.cat((torch.ones(60, 1), -torch.ones(20, 1)))
+    hand = torch.linspace(0, 0.08, 80)[:, None] * torch.tensor([0.0, 0.0, 1.0])
+    cfg = NoiseCfg()
+    near = noise.near_contact(gripper, hand, cfg).nonzero().flatten()
+    assert float(hand[60, 2] - hand[int(near[0]), 2]) == pytest.approx(cfg.near_m, abs=0.001)
+    assert int(near[-1]) == 60 + cfg.steps_after - 1
 
 
 def test_a_slow_analogue_gripper_is_not_taken_for_contact():

@@ -34,6 +34,8 @@ _APART_M = 0.05
 _MOST_PLACES = 9
 _RAMP_M = 0.04
 """Clearance grows to its full size over this distance from either end."""
+_CLOSE_M = 0.03
+"""What is nearer to the hand at the beginning is close."""
 _TOUCH_M = 0.002
 """Overlap that counts as mere touching: resting contacts and rounding."""
 
@@ -48,6 +50,8 @@ class Way:
     problem: Problem | None
     joints: Array | None
     """Joint positions at its end, None if nobody looked. Shape (K,)."""
+    leaving_steps: int = 0
+    """Steps at its beginning in which the hand is still close to something."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -77,12 +81,21 @@ def find_bridge(
         rng: Where the search draws.
     """
     beginning = space.distances(space.joints)
-    way, look = None, None
+
+    def way_of(kind: Kind, path: Array, clearance_m: float) -> Way:
+        look = _look(space, path, start, beginning, replace(terms, clearance_m=clearance_m))
+        return Way(
+            path=path,
+            kind=kind,
+            problem=look.problem,
+            joints=look.joints,
+            leaving_steps=_leaving_steps(start, path, beginning),
+        )
+
+    way = None
     for kind, vertices in _simple_ways(start, end):
-        path = timed(vertices, terms.limits, arrival)
-        look = _look(space, path, start, beginning, terms)
-        way = Way(path=path, kind=kind, problem=look.problem, joints=look.joints)
-        if look.problem != "collides":
+        way = way_of(kind, timed(vertices, terms.limits, arrival), terms.clearance_m)
+        if way.problem != "collides":
             return way
     assert way is not None
     goal = space.reach(end, space.joints)
@@ -93,7 +106,7 @@ def find_bridge(
         goal,
         space.low,
         space.high,
-        lambda joints: _least_slack(space.distances(joints), terms.clearance_m / 2, beginning) >= 0,
+        lambda joints: _least_slack(space.distances(joints), terms.clearance_m, beginning) >= 0,
         rng,
     )
     if found is None:
@@ -102,11 +115,16 @@ def find_bridge(
     for slowness in (1, 2, 4):
         # corners are rounded the less the slower the hand goes
         path = timed(vertices, _slower(terms.limits, slowness), arrival)
-        look = _look(space, path, start, beginning, terms)
-        way = Way(path=path, kind="searched", problem=look.problem, joints=look.joints)
-        if look.problem is None:
+        way = way_of("searched", path, terms.clearance_m / 2)
+        if way.problem is None:
             break
     return way
+
+
+def _leaving_steps(start: Array, path: Array, beginning: dict[tuple[str, str], float]) -> int:
+    if min(beginning.values(), default=math.inf) > _CLOSE_M:
+        return 0
+    return int((np.linalg.norm(path[:, :3, 3] - start[:3, 3], axis=1) < _RAMP_M).argmin())
 
 
 def _slower(limits: StepLimits, factor: float) -> StepLimits:
@@ -154,8 +172,9 @@ def _simple_ways(start: Array, end: Array) -> Iterator[tuple[Kind, Array]]:
 
 
 def _look(space: Space, path: Array, start: Array, beginning: dict[tuple[str, str], float], terms: Terms) -> Look:
-    points = np.concatenate((start[None, :3, 3], path[:, :3, 3]))
-    travelled = np.cumsum(np.sqrt((np.diff(points, axis=0) ** 2).sum(1)))
+    path = np.concatenate((start[None], path))
+    steps = np.sqrt((np.diff(path[:, :3, 3], axis=0) ** 2).sum(1))
+    travelled = np.concatenate(([0.0], np.cumsum(steps)))
     length = float(travelled[-1])
     count = min(max(math.ceil(length / _APART_M), 2), _MOST_PLACES)
     places = np.unique(np.searchsorted(travelled, length * np.arange(1, count + 1) / count - 1e-9))

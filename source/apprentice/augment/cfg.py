@@ -45,6 +45,8 @@ class NoiseCfg:
     """Standard deviation around each change of the gripper command."""
     steps_before: int = 14
     """Control steps before such a change that count as near."""
+    near_m: float = 0.04
+    """Distance (m) from where the hand is at such a change that counts as near, too: some operators are slow."""
     steps_after: int = 8
     """Control steps after it."""
     on_bridge: float = 0.03

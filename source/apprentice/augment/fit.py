@@ -33,8 +33,12 @@ class Fitted:
 
     targets: Tensor
     """Targets of bridge and segment, without noise. Shape (L, 4, 4)."""
+    hand: Tensor
+    """Where the hand is meant to be before each of these steps (m). Shape (L, 3)."""
     bridge_steps: int
     """Steps before the segment."""
+    leaving_steps: int
+    """Those of them, at its beginning, in which the hand is still close to something."""
     bridge: Kind
     """How the way to it was found."""
     problem: Problem | None
@@ -117,9 +121,12 @@ class Fitter:
             if problem is None and way.joints is not None:
                 problem, brushes = self._look(space, hand, way.joints, segment)
         lead = torch.from_numpy(self.response.targets(here, way.path))
+        meant = np.concatenate((here[None], way.path[:-1], hand))[:, :3, 3]
         return Fitted(
             targets=torch.cat((lead, targets)),
+            hand=torch.from_numpy(meant),
             bridge_steps=len(way.path),
+            leaving_steps=way.leaving_steps,
             bridge=way.kind,
             problem=problem,
             brushes=brushes,
@@ -141,7 +148,15 @@ class Fitter:
         targets = segment.demo.target[self._eef][segment.start : segment.end]
         targets = segment.moved @ targets @ self._correction(segment, eef, held_pose)
         way = fixed(begin, targets[0], interpolated, still)
-        return Fitted(targets=torch.cat((way, targets)), bridge_steps=len(way), bridge="fixed", problem=None)
+        hand = segment.moved @ segment.demo.eef[self._eef][segment.start : segment.end]
+        return Fitted(
+            targets=torch.cat((way, targets)),
+            hand=torch.cat((way, hand))[:, :3, 3],
+            bridge_steps=len(way),
+            leaving_steps=0,
+            bridge="fixed",
+            problem=None,
+        )
 
     def _correction(self, segment: Segment, eef: Tensor, held_pose: Tensor | None) -> Tensor:
         demo, start, held = segment.demo, segment.start, segment.held

@@ -47,6 +47,15 @@ class Space(Protocol):
         ...
 
 
+_LOOKED_AT = 12
+"""Poses of a path at which it is seen how far the arm gets."""
+_HALVINGS = 7
+_FINEST_M = 0.015
+"""Distance between poses below which none is looked at between them."""
+_SLOPE = 0.3
+"""Slack at the ends of a piece of the way, as a share of its length, below which its middle is looked at."""
+
+
 @dataclass(kw_only=True, frozen=True)
 class Look:
     """What looking along a path gave."""
@@ -62,38 +71,45 @@ index of the pose and the distances there."""
 
 
 def look_along(space: Space, path: Array, places: Sequence[int], seed: Array, slack: Slack) -> Look:
-    """Follow a path, looking at a few of its poses, and between those where the scene is near.
+    """Follow a path, looking at a few of its poses, and at more of them where the scene is near.
 
     Args:
         space: The arm.
-        path: Poses of the end effector. Shape (L, 4, 4).
-        places: Which to look at, in order.
-        seed: Joint positions to start from. Shape (K,).
+        path: Poses of the end effector, from where it is on. Shape (L, 4, 4).
+        places: Which to look at, in order. The first pose is given, and not judged.
+        seed: Joint positions there. Shape (K,).
         slack: Judges the distances.
     """
-    joints, seen = seed, []
+    seen = [(0, slack(0, space.distances(seed)), seed)]
     for place in places:
-        found = space.reach(path[place], joints)
-        if found is None:
-            return Look(problem="unreachable", joints=joints)
-        joints = found
-        left = slack(place, space.distances(joints))
-        if left < 0:
+        joints = space.reach(path[place], seen[-1][2])
+        if joints is None:
+            return Look(problem="unreachable", joints=seen[-1][2])
+        seen.append((place, slack(place, space.distances(joints)), joints))
+        if seen[-1][1] < 0:
             return Look(problem="collides", joints=joints)
-        seen.append((place, left, joints))
-    for (before, left_before, there), (after, left_after, _) in itertools.pairwise(seen):
-        apart = float(np.linalg.norm(path[after, :3, 3] - path[before, :3, 3]))
-        if after - before > 1 and min(left_before, left_after) < apart / 4:
-            between = (before + after) // 2
-            found = space.reach(path[between], there)
-            if found is not None and slack(between, space.distances(found)) < 0:
-                return Look(problem="collides", joints=joints)
-    return Look(problem=None, joints=joints)
+    for one, other in itertools.pairwise(seen):
+        if not _free_between(space, path, one, other, slack):
+            return Look(problem="collides", joints=seen[-1][2])
+    return Look(problem=None, joints=seen[-1][2])
 
 
-_LOOKED_AT = 12
-"""Poses of a path at which it is seen how far the arm gets."""
-_HALVINGS = 7
+def _free_between(
+    space: Space, path: Array, one: tuple[int, float, Array], other: tuple[int, float, Array], slack: Slack
+) -> bool:
+    """Whether nothing is in the way between two places; each is an index, the slack and the joints there."""
+    first, last = one[0], other[0]
+    apart = float(np.linalg.norm(path[last, :3, 3] - path[first, :3, 3]))
+    if last - first < 2 or apart < _FINEST_M or min(one[1], other[1]) > apart * _SLOPE:
+        return True
+    middle = (first + last) // 2
+    joints = space.reach(path[middle], one[2])
+    if joints is None:
+        return True
+    between = (middle, slack(middle, space.distances(joints)), joints)
+    return between[1] >= 0 and all(
+        _free_between(space, path, *pair, slack) for pair in ((one, between), (between, other))
+    )
 
 
 def outside_m(space: Space, path: Array) -> float | None:

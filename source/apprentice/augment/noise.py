@@ -22,12 +22,13 @@ def gripper_changes(gripper: Tensor) -> list[int]:
     return [int(step) + 1 for step in jumps.nonzero()]
 
 
-def near_contact(gripper: Tensor, cfg: NoiseCfg) -> Tensor:
+def near_contact(gripper: Tensor, hand: Tensor, cfg: NoiseCfg) -> Tensor:
     """Steps around each change of the gripper command.
 
     Args:
         gripper: Gripper commands of a segment. Shape (T, G).
-        cfg: How many steps before and after.
+        hand: Where the hand is, as far as it was told. Shape (T, 3).
+        cfg: How many steps before and after, and how near before.
 
     Returns:
         Shape (T,), bool.
@@ -35,14 +36,16 @@ def near_contact(gripper: Tensor, cfg: NoiseCfg) -> Tensor:
     near = torch.zeros(len(gripper), dtype=torch.bool)
     for step in gripper_changes(gripper):
         near[max(0, step - cfg.steps_before) : step + cfg.steps_after] = True
+        far = ((hand[:step] - hand[step]).norm(dim=-1) > cfg.near_m).nonzero()
+        near[int(far[-1]) + 1 if len(far) else 0 : step] = True
     return near
 
 
-def shaped(gripper: Tensor, level: float, tries: int, cfg: NoiseCfg) -> Tensor:
+def shaped(near: Tensor, level: float, tries: int, cfg: NoiseCfg) -> Tensor:
     """Standard deviation for each step of a segment: quiet around contact, quieter with every failed try.
 
     Args:
-        gripper: Gripper commands of the segment. Shape (T, G).
+        near: Steps near contact. Shape (T,), bool.
         level: The task's `action_noise`, used away from contact.
         tries: Tries that failed before.
         cfg: Levels and lengths.
@@ -50,8 +53,8 @@ def shaped(gripper: Tensor, level: float, tries: int, cfg: NoiseCfg) -> Tensor:
     Returns:
         Shape (T,).
     """
-    levels = torch.full((len(gripper),), level, dtype=torch.float64)
-    levels[near_contact(gripper, cfg)] = min(level, cfg.near_contact)
+    levels = torch.full((len(near),), level, dtype=torch.float64)
+    levels[near] = min(level, cfg.near_contact)
     return levels * cfg.per_retry**tries
 
 

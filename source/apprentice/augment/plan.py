@@ -152,21 +152,17 @@ class Planner:
         candidate, fitted = self._fitted(wanted, scene, last_target, rng)
         demo, start, end = candidate.segment.demo, candidate.segment.start, candidate.segment.end
         gripper = demo.gripper[self.eef][start:end]
-        path, quiet = fitted.targets, self._levels(subtask, gripper, fitted.bridge_steps, len(failed))
+        gripper = torch.cat((gripper[:1].expand(fitted.bridge_steps, -1), gripper))
+        near = noise.near_contact(gripper, fitted.hand, self._cfg.noise)
+        near[: fitted.leaving_steps] = True
+        path, quiet = fitted.targets, self._levels(subtask, near, fitted.bridge_steps, len(failed))
         last = index == len(self.subtasks) - 1
         if last:
             # the last target is held while success is awaited
-            path, quiet = torch.cat((path, path[-1:])), torch.cat((quiet, torch.zeros(1, dtype=quiet.dtype)))
-            gripper = torch.cat((gripper, gripper[-1:]))
+            path, quiet, gripper, near = (torch.cat((rows, rows[-1:])) for rows in (path, quiet, gripper, near))
+            quiet[-1] = 0.0
         signal = subtask.subtask_term_signal
-        gripper = torch.cat((gripper[:1].expand(fitted.bridge_steps, -1), gripper))
-        offsets = pushes(
-            ~noise.near_contact(gripper, self._cfg.noise),
-            fitted.bridge_steps,
-            self._cfg.noise.per_retry ** len(failed),
-            rng,
-            self._cfg.recovery,
-        )
+        offsets = pushes(~near, fitted.bridge_steps, self._cfg.noise.per_retry ** len(failed), rng, self._cfg.recovery)
         return Plan(
             targets=noise.perturb(path, quiet, offsets, rng).to(torch.float32),
             labels=path.to(torch.float32),
@@ -255,13 +251,16 @@ class Planner:
                 return tried[-1]
         return next((one for one in tried if one[1].problem is None), tried[0])
 
-    def _levels(self, subtask: Any, gripper: Tensor, bridge_steps: int, tries: int) -> Tensor:
+    def _levels(self, subtask: Any, near: Tensor, bridge_steps: int, tries: int) -> Tensor:
         level: float = subtask.action_noise
-        if self._cfg.noise.kind == "task":
-            on_bridge = level if subtask.apply_noise_during_interpolation else 0.0
-            on_segment = torch.full((len(gripper),), level, dtype=torch.float64)
-        else:
-            level = level if self._cfg.noise.away is None else self._cfg.noise.away
-            on_bridge = min(self._cfg.noise.on_bridge, level)
-            on_segment = noise.shaped(gripper, level, tries, self._cfg.noise)
-        return torch.cat((torch.full((bridge_steps,), on_bridge, dtype=torch.float64), on_segment))
+        chosen = self._cfg.noise
+        if chosen.kind == "task":
+            levels = torch.full((len(near),), level, dtype=torch.float64)
+            levels[:bridge_steps] = level if subtask.apply_noise_during_interpolation else 0.0
+            return levels
+        level = level if chosen.away is None else chosen.away
+        levels = noise.shaped(near, level, tries, chosen)
+        on_bridge = torch.full((bridge_steps,), min(chosen.on_bridge, level), dtype=torch.float64)
+        on_bridge[near[:bridge_steps]] = min(chosen.near_contact, level)
+        levels[:bridge_steps] = on_bridge
+        return levels
