@@ -105,10 +105,10 @@ class Candidates:
             ]
             for demo, rows in zip(demos, nominal.tolist(), strict=True)
         ]
-        # A way with something in the hand is played whole: the operator lifted it off first, and let it come to rest
-        # over a hole of 2 mm clearance, of which a planned way knows nothing
-        empty = np.array([[held is None for held in row] for row in self._held])
-        self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m).where(empty)
+        # A way with something in the hand is best played whole where much depends on it: the operator lifted it off
+        # first, and let it come to rest over a hole of 2 mm clearance, of which a planned way knows nothing
+        free = np.array([[held is None or cfg.bridge.skip_transit == "always" for held in row] for row in self._held])
+        self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m).where(free)
         """Where the contact-rich parts of the segments begin."""
 
     def of(self, wanted: Request, rng: np.random.Generator) -> Iterator[Candidate]:
