@@ -34,6 +34,8 @@ _APART_M = 0.05
 _MOST_PLACES = 9
 _RAMP_M = 0.04
 """Clearance grows to its full size over this distance from either end."""
+_MOST_OVERLAP_M = 0.008
+"""Overlap at the end of a way that is put up with: what is held lies otherwise in the hand than it did."""
 _CLOSE_M = 0.03
 """What is nearer to the hand at the beginning is close."""
 _TOUCH_M = 0.002
@@ -67,6 +69,25 @@ class Terms:
     """What counts as near."""
 
 
+@dataclass(kw_only=True, frozen=True)
+class _Touching:
+    """What is near at the ends of a way, which are given: it may be as near close to them."""
+
+    beginning: dict[tuple[str, str], float]
+    ending: dict[tuple[str, str], float]
+
+    def at(self, come: float, to_go: float) -> dict[tuple[str, str], float]:
+        """What may be how near after so many metres, with so many to go."""
+        if come < _RAMP_M and to_go < _RAMP_M:
+            return self.anywhere
+        return self.beginning if come < _RAMP_M else self.ending if to_go < _RAMP_M else {}
+
+    @property
+    def anywhere(self) -> dict[tuple[str, str], float]:
+        """The smaller distance of both."""
+        return self.beginning | {k: min(d, self.beginning.get(k, d)) for k, d in self.ending.items()}
+
+
 def find_bridge(
     space: Space, start: Array, end: Array, arrival: Array | None, terms: Terms, rng: np.random.Generator
 ) -> Way:
@@ -80,16 +101,20 @@ def find_bridge(
         terms: What to keep to.
         rng: Where the search draws.
     """
-    beginning = space.distances(space.joints)
+    goal = space.reach(end, space.joints)
+    touching = _Touching(
+        beginning=space.distances(space.joints),
+        ending={} if goal is None else {k: d for k, d in space.distances(goal).items() if d > -_MOST_OVERLAP_M},
+    )
 
     def way_of(kind: Kind, path: Array, clearance_m: float) -> Way:
-        look = _look(space, path, start, beginning, replace(terms, clearance_m=clearance_m))
+        look = _look(space, path, start, touching, replace(terms, clearance_m=clearance_m))
         return Way(
             path=path,
             kind=kind,
             problem=look.problem,
             joints=look.joints,
-            leaving_steps=_leaving_steps(start, path, beginning),
+            leaving_steps=_leaving_steps(start, path, touching.beginning),
         )
 
     way = None
@@ -98,7 +123,6 @@ def find_bridge(
         if way.problem != "collides":
             return way
     assert way is not None
-    goal = space.reach(end, space.joints)
     if goal is None:
         return way
     found = find_way(
@@ -106,7 +130,7 @@ def find_bridge(
         goal,
         space.low,
         space.high,
-        lambda joints: _least_slack(space.distances(joints), terms.clearance_m, beginning) >= 0,
+        lambda joints: _least_slack(space.distances(joints), terms.clearance_m, touching.anywhere) >= 0,
         rng,
     )
     if found is None:
@@ -171,7 +195,7 @@ def _simple_ways(start: Array, end: Array) -> Iterator[tuple[Kind, Array]]:
         yield "raised", np.stack((start, up, down, end))
 
 
-def _look(space: Space, path: Array, start: Array, beginning: dict[tuple[str, str], float], terms: Terms) -> Look:
+def _look(space: Space, path: Array, start: Array, touching: _Touching, terms: Terms) -> Look:
     path = np.concatenate((start[None], path))
     steps = np.sqrt((np.diff(path[:, :3, 3], axis=0) ** 2).sum(1))
     travelled = np.concatenate(([0.0], np.cumsum(steps)))
@@ -184,17 +208,17 @@ def _look(space: Space, path: Array, start: Array, beginning: dict[tuple[str, st
         if to_go < terms.near_m:
             distances = {pair: distance for pair, distance in distances.items() if pair[1] != terms.about}
         clearance = terms.clearance_m * min(1.0, come / _RAMP_M, to_go / _RAMP_M)
-        return _least_slack(distances, clearance, beginning if come < _RAMP_M else {})
+        return _least_slack(distances, clearance, touching.at(come, to_go))
 
     return look_along(space, path, [min(int(place), len(path) - 1) for place in places], space.joints, slack)
 
 
 def _least_slack(
-    distances: dict[tuple[str, str], float], clearance: float, beginning: dict[tuple[str, str], float]
+    distances: dict[tuple[str, str], float], clearance: float, allowed: dict[tuple[str, str], float]
 ) -> float:
-    """Smallest distance beyond what is required. What was nearer at the beginning may stay as near."""
+    """Smallest distance beyond what is required. What is allowed to be nearer may be as near as that."""
     return min(
-        (distance + _TOUCH_M - min(clearance, beginning.get(pair, clearance)) for pair, distance in distances.items()),
+        (distance + _TOUCH_M - min(clearance, allowed.get(pair, clearance)) for pair, distance in distances.items()),
         default=math.inf,
     )
 
