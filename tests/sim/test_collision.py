@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from apprentice.augment.bridge import Terms, find_bridge
-from apprentice.augment.cfg import AugmentCfg, BridgeCfg
+from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
 from apprentice.augment.limits import look_along
 from apprentice.augment.prepare import make_planners
@@ -199,9 +199,7 @@ def test_an_attempt_that_cannot_reach_ends_at_once_and_says_why(session, source,
 
 
 def test_the_contact_rich_parts_of_recorded_demos_are_much_shorter_than_the_demos(session, source):
-    planner = make_planners(session, source, AugmentCfg(seed=0, task=TASK, bridge=BridgeCfg(skip_transit="always")))[
-        "franka"
-    ]
+    planner = make_planners(session, source, AugmentCfg(seed=0, task=TASK))["franka"]
     contact = planner.nominal[:, :, 1] - planner.candidates.contact.last
     with DemoFile(source) as file:
         lengths = [file.read(name).length for name in file.names]

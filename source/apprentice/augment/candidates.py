@@ -105,10 +105,7 @@ class Candidates:
             ]
             for demo, rows in zip(demos, nominal.tolist(), strict=True)
         ]
-        # A way with something in the hand is best played whole where much depends on it: the operator lifted it off
-        # first, and let it come to rest over a hole of 2 mm clearance, of which a planned way knows nothing
-        free = np.array([[held is None or cfg.bridge.skip_transit == "always" for held in row] for row in self._held])
-        self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m).where(free)
+        self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m)
         """Where the contact-rich parts of the segments begin."""
 
     def of(self, wanted: Request, rng: np.random.Generator) -> Iterator[Candidate]:
@@ -179,7 +176,10 @@ class Candidates:
             source, present, order = demo.objects[about][start], wanted.objects[about], self._symmetry.get(about, 1)
             moves = list(displacements(source, present, demo.eef[self._eef][start], wanted.eef, order))
         held = self._held[chosen][wanted.index]
-        return [Segment(demo=demo, start=start, end=end, about=about, held=held, moved=moved) for moved in moves]
+        now = int(wanted.boundaries[chosen, wanted.index, 0])
+        return [
+            Segment(demo=demo, start=start, end=end, about=about, held=held, now=now, moved=moved) for moved in moves
+        ]
 
     def _shared(self, wanted: Request, shared: Shared) -> Segment:
         start, end = (int(step) for step in wanted.boundaries[shared.demo, wanted.index])
@@ -189,6 +189,7 @@ class Candidates:
             end=end,
             about=self._subtasks[wanted.index].object_ref,
             held=shared.carried or self._held[shared.demo][wanted.index],
+            now=start,
             moved=shared.moved,
             held_fast=shared.carried is not None,
         )

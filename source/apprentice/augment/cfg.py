@@ -21,9 +21,9 @@ class BridgeCfg:
     """Fastest rotation of the hand (rad/s)."""
     turn_acceleration_rad_s2: float = 15.0
     """Fastest change of that (rad/s^2)."""
-    skip_transit: Literal["empty", "always", "never"] = "empty"
-    """When a bridge goes straight to where the contact-rich part of a segment begins, instead of to the free transit
-    before it: where the hand is empty, always, or never. Needs a backend that can look for collisions (`native`)."""
+    skip_transit: bool = True
+    """Whether a bridge goes straight to where the contact-rich part of a segment begins, instead of to the free transit
+    before it. Needs a backend that can look for collisions (`native`)."""
     near_m: float = 0.08
     """Distance (m) from the place of first contact from which on a segment is played as it was."""
     clearance_m: float = 0.01

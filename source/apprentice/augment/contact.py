@@ -38,10 +38,6 @@ class ContactStarts:
     last: NDArray[np.int64]
     """With the last: a grasp that missed, or a bump on the way, is left out."""
 
-    def where(self, free: NDArray[np.bool_]) -> ContactStarts:
-        """The same for some segments; the others have no free transit. Shape (D, S)."""
-        return ContactStarts(first=np.where(free, self.first, 0), last=np.where(free, self.last, 0))
-
     def chosen(self, tries: int) -> NDArray[np.int64]:
         """What to play at a try, of a number from 0. Shape (D, S).
 

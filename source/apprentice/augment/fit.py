@@ -59,6 +59,8 @@ class Segment:
     """Object that it is about."""
     held: str | None
     """Object that is in the hand when it starts."""
+    now: int
+    """Step of the source demo that is like the present one: where the subtask began, before any free transit."""
     moved: Tensor
     """Rigid motion from source to present scene. Shape (4, 4)."""
     held_fast: bool = False
@@ -159,11 +161,12 @@ class Fitter:
         )
 
     def _correction(self, segment: Segment, eef: Tensor, held_pose: Tensor | None) -> Tensor:
-        demo, start, held = segment.demo, segment.start, segment.held
+        # compared at like times: what is held settles in the hand on the way
+        demo, now, held = segment.demo, segment.now, segment.held
         if not self._keep_grasp or held is None or held_pose is None:
             return torch.eye(4, dtype=torch.float64)
         correction = hold_correction if segment.held_fast else grasp_correction
-        return correction(demo.eef[self._eef][start], demo.objects[held][start], eef, held_pose)
+        return correction(demo.eef[self._eef][now], demo.objects[held][now], eef, held_pose)
 
     def _look(self, space: Space, hand: Array, seed: Array, segment: Segment) -> tuple[Problem | None, bool]:
         """Whether the arm can reach a segment's poses, and whether it touches what the segment is not about."""

@@ -225,7 +225,7 @@ class Planner:
             boundaries=boundaries,
             failed=failed,
             keep_demo=keep_demo,
-            skip_transit=bridging.kind == "timed" and bridging.skip_transit != "never" and scene.space is not None,
+            skip_transit=bridging.kind == "timed" and bridging.skip_transit and scene.space is not None,
             lessons=lessons,
             shared=shared,
         )
