@@ -36,7 +36,7 @@ setup: $(STAMP)
 
 $(STAMP): | $(UV)
 	$(UV) venv --quiet --allow-existing --python 3.12 $(VENV)
-	$(UV) pip sync --quiet --python $(PY) requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python $(PY) requirements.lock  # compiled once, not in every process
 	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
 	@rm -f $(VENV)/.apprentice-* && touch $@
 
