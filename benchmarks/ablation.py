@@ -60,8 +60,8 @@ def main() -> None:
     args = parser.parse_args()
 
     from apprentice.augment.lessons import Assignment
+    from apprentice.augment.play.rollout import Rollout
     from apprentice.augment.prepare import make_planners
-    from apprentice.augment.rollout import Rollout
     from apprentice.tasks.session import open_session
 
     results: dict[str, dict[str, float]] = {}

@@ -11,7 +11,7 @@ file here, which is in its favour. `per_hour` counts from the first step of the 
 `per_hour_wall` from the start of the command.
 
 `coverage` is the share of the cells of the reset distribution that attempts visit and from which one succeeded, cells
-as `apprentice.augment.coverage` cuts them. `replay_success` is the share of demos whose actions,
+as `apprentice.augment.explain.coverage` cuts them. `replay_success` is the share of demos whose actions,
 played open loop from their initial state in another environment, lead to held success again.
 """
 
@@ -58,8 +58,8 @@ def plain(args: argparse.Namespace) -> dict[str, Any]:
     """Without retry: a fixed number of attempts."""
     from apprentice.augment.cfg import AugmentCfg
     from apprentice.augment.lessons import Assignment
+    from apprentice.augment.play.rollout import Rollout
     from apprentice.augment.prepare import make_planners
-    from apprentice.augment.rollout import Rollout
     from apprentice.tasks.session import open_session
 
     cfg = AugmentCfg(seed=args.seed, variant=args.variant, num_envs=args.num_envs, retry=None)
@@ -174,7 +174,7 @@ def ranges(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def numbers(result: dict[str, Any], cells: dict[str, Any]) -> dict[str, float]:
-    from apprentice.augment.coverage import Coverage
+    from apprentice.augment.explain.coverage import Coverage
 
     coverage = Coverage(cells["symmetry"], cells["ranges"])
     for start, held in zip(result["starts"], result["held"], strict=True):

@@ -20,8 +20,8 @@ from apprentice.augment.generator import Generator
 from apprentice.augment.identity import file_sha256
 from apprentice.augment.journal import journal_path
 from apprentice.augment.lessons import Assignment
+from apprentice.augment.play.rollout import Rollout
 from apprentice.augment.prepare import make_planners
-from apprentice.augment.rollout import Rollout
 from apprentice.augment.run import Run
 from apprentice.demos import DemoFile
 from apprentice.record.cfg import RecordCfg, ReplayCfg

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg
-from apprentice.augment.failures import failures_path
+from apprentice.augment.explain.failures import failures_path
+from apprentice.augment.explain.probe import PROBE_TRIES
 from apprentice.augment.generator import Generator
 from apprentice.augment.prepare import make_planners
-from apprentice.augment.probe import PROBE_TRIES
 from apprentice.augment.run import Run
 from apprentice.demos import Demo, DemoFile, DemoWriter
 from apprentice.errors import UserError

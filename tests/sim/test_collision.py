@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from apprentice.augment.bridge import Terms, find_bridge
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
-from apprentice.augment.limits import look_along
+from apprentice.augment.paths.bridge import Terms, find_bridge
+from apprentice.augment.paths.limits import look_along
+from apprentice.augment.paths.profile import StepLimits, timed
+from apprentice.augment.play.rollout import Rollout
+from apprentice.augment.play.state import RolloutState
 from apprentice.augment.prepare import make_planners
-from apprentice.augment.profile import StepLimits, timed
-from apprentice.augment.rollout import Rollout
-from apprentice.augment.state import RolloutState
 from apprentice.demos import DemoFile
 from apprentice.poses import make_pose
 from apprentice.record.cfg import RecordCfg

@@ -6,8 +6,8 @@ import torch
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
+from apprentice.augment.play.rollout import Rollout
 from apprentice.augment.prepare import make_planners
-from apprentice.augment.rollout import Rollout
 from apprentice.record.cfg import RecordCfg, ReplayCfg
 from apprentice.record.loop import EpisodeLoop
 from apprentice.record.operators import scripted_operators

@@ -9,8 +9,8 @@ import torch
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
+from apprentice.augment.play.rollout import Rollout
 from apprentice.augment.prepare import make_planners
-from apprentice.augment.rollout import Rollout
 from apprentice.demos import EXECUTED, DemoFile, check_file
 from apprentice.record.cfg import RecordCfg
 from apprentice.record.operators import scripted_operators

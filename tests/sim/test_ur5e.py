@@ -16,8 +16,8 @@ from apprentice import poses
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.generator import Generator
 from apprentice.augment.identity import file_sha256
+from apprentice.augment.planning.reach import check_reach
 from apprentice.augment.prepare import make_planners, require_usable
-from apprentice.augment.reach import check_reach
 from apprentice.augment.run import Run
 from apprentice.demos import DemoFile
 from apprentice.record.cfg import RecordCfg, ReplayCfg

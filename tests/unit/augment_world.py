@@ -19,8 +19,8 @@ import torch
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.generator import Generator
-from apprentice.augment.plan import Planner
-from apprentice.augment.source import load_source
+from apprentice.augment.planning.plan import Planner
+from apprentice.augment.sources.demos import load_source
 from apprentice.demos import Demo, DemoWriter
 from apprentice.poses import make_pose, position
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from apprentice.augment.bridge import Terms, find_bridge
-from apprentice.augment.contact import ContactStarts, contact_start, contact_starts
-from apprentice.augment.profile import MAX_STEPS, StepLimits, timed
-from apprentice.augment.response import AT_ONCE, Law, Response, fit_response
-from apprentice.augment.search import RESOLUTION, find_way
-from apprentice.augment.segment import nominal_boundaries
+from apprentice.augment.paths.bridge import Terms, find_bridge
+from apprentice.augment.paths.profile import MAX_STEPS, StepLimits, timed
+from apprentice.augment.paths.response import AT_ONCE, Law, Response, fit_response
+from apprentice.augment.paths.search import RESOLUTION, find_way
+from apprentice.augment.sources.contact import ContactStarts, contact_start, contact_starts
+from apprentice.augment.sources.segment import nominal_boundaries
 from apprentice.poses import exp_rotation, log_rotation, make_pose
 from apprentice.poses.arrays import exp_matrix, invert, log_matrix
 

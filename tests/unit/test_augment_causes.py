@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apprentice.augment import causes
-from apprentice.augment.causes import Segment, Try, diagnose
-from apprentice.augment.limits import outside_m
+from apprentice.augment.explain import causes
+from apprentice.augment.explain.causes import Segment, Try, diagnose
+from apprentice.augment.paths.limits import outside_m
 
 BRIDGE, LENGTH, CLOSE = 10, 40, 15
 """Steps on the way, of the segment, and of the segment at which the gripper moves."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apprentice.augment.coverage import GRID, YAW_BINS, Coverage
+from apprentice.augment.explain.coverage import GRID, YAW_BINS, Coverage
 
 RANGES = {name: {"x": (0.4, 0.6), "y": (-0.1, 0.1), "yaw": (-1.0, 1.0)} for name in ("cube", "bowl")}
 SYMMETRY = {"cube": 4, "bowl": 1}

@@ -12,10 +12,10 @@ from test_augment_run import assert_same
 
 from apprentice.augment import journal as journals
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg
-from apprentice.augment.coverage import Coverage
+from apprentice.augment.explain.coverage import Coverage
+from apprentice.augment.explain.stats import stats_path
 from apprentice.augment.generator import Generator
 from apprentice.augment.run import AugmentResult, Run
-from apprentice.augment.stats import stats_path
 from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 

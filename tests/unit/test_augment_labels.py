@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, NoiseCfg, RecoveryCfg, stock_cfg
 from apprentice.augment.generator import Generator
-from apprentice.augment.recovery import pushes
+from apprentice.augment.planning.recovery import pushes
 from apprentice.augment.run import Run
 from apprentice.demos import EXECUTED, Demo, DemoFile, DemoWriter, check_file
 from apprentice.errors import UserError

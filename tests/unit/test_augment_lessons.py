@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from apprentice.augment.attempt import Outcome
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, LearnCfg
-from apprentice.augment.coverage import Coverage
+from apprentice.augment.explain.coverage import Coverage
 from apprentice.augment.lessons import Assignment, Ledger, Lessons, horizon
-from apprentice.augment.rollout import Rollout
-from apprentice.augment.select import Records, choose
+from apprentice.augment.planning.select import Records, choose
+from apprentice.augment.play.rollout import Rollout
 
 CFG = AugmentCfg(seed=5, held_steps=4, wait_steps=8, bridge=BridgeCfg(speed_m_s=1.0))
 NAMES = ["demo_0", "demo_1", "demo_2"]

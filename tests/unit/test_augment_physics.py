@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apprentice.augment.cfg import RandomiseCfg
-from apprentice.augment.randomise import draw_physics
+from apprentice.augment.play.randomise import draw_physics
 from apprentice.errors import UserError
 from apprentice.sim.physics import Physics
 

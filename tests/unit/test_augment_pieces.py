@@ -12,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from apprentice.augment import bridge, noise
 from apprentice.augment.attempt import ArmState, Attempt, Mark
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg
-from apprentice.augment.constraints import Constraints
-from apprentice.augment.plan import Scene
-from apprentice.augment.retry import go_back, note_failure
-from apprentice.augment.segment import draw_boundaries, nominal_boundaries
-from apprentice.augment.select import Starts
-from apprentice.augment.select import choose as choose_demo
-from apprentice.augment.source import SourceDemo
-from apprentice.augment.transform import displacements, grasp_correction, held_object, turned
+from apprentice.augment.paths import bridge
+from apprentice.augment.paths.transform import displacements, grasp_correction, held_object, turned
+from apprentice.augment.planning import noise
+from apprentice.augment.planning.constraints import Constraints
+from apprentice.augment.planning.plan import Scene
+from apprentice.augment.planning.select import Starts
+from apprentice.augment.planning.select import choose as choose_demo
+from apprentice.augment.play.retry import go_back, note_failure
+from apprentice.augment.sources.contact import gripper_changes
+from apprentice.augment.sources.demos import SourceDemo
+from apprentice.augment.sources.segment import draw_boundaries, nominal_boundaries
 from apprentice.errors import UserError
 from apprentice.poses import exp_rotation, inverse, make_pose, position, rotation, rotation_angle, rotation_z
 
@@ -162,7 +164,7 @@ def test_noise_is_quiet_around_every_gripper_change_and_quieter_on_retries():
     torch.testing.assert_close(
         noise.shaped(noise.near_contact(gripper, hand, cfg), 0.03, 2, cfg), levels * cfg.per_retry**2
     )
-    assert noise.gripper_changes(torch.ones(10, 2)) == []
+    assert gripper_changes(torch.ones(10, 2)) == []
 
 
 def test_a_slow_hand_is_near_contact_for_longer():
@@ -175,7 +177,7 @@ def test_a_slow_hand_is_near_contact_for_longer():
 
 
 def test_a_slow_analogue_gripper_is_not_taken_for_contact():
-    assert noise.gripper_changes(torch.linspace(0, 1, 50)[:, None]) == []
+    assert gripper_changes(torch.linspace(0, 1, 50)[:, None]) == []
 
 
 def test_noise_has_the_size_it_was_asked_for_and_none_where_there_should_be_none():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from apprentice.augment.attempt import Outcome
-from apprentice.augment.causes import CAUSES
-from apprentice.augment.probe import PROBE_TRIES, Probe, explain, hopeless
-from apprentice.augment.tally import attempt_causes, subtask_rows
+from apprentice.augment.explain.causes import CAUSES
+from apprentice.augment.explain.probe import PROBE_TRIES, Probe, explain, hopeless
+from apprentice.augment.explain.tally import attempt_causes, subtask_rows
 
 
 def tried(cause: str | None, demo: str = "demo_0", **more) -> dict:

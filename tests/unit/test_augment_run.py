@@ -12,11 +12,11 @@ from augment_world import PushWorld, load, planners, write_source
 
 from apprentice.augment.augment import augment
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, NoiseCfg, RetryCfg
-from apprentice.augment.failures import failures_path
+from apprentice.augment.explain.failures import failures_path
+from apprentice.augment.explain.stats import stats_path
 from apprentice.augment.generator import Generator
 from apprentice.augment.journal import Journal, journal_path, read_journal
 from apprentice.augment.run import Run
-from apprentice.augment.stats import stats_path
 from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 

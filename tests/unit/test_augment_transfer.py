@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from apprentice.augment.cfg import AugmentCfg
-from apprentice.augment.plan import Planner
-from apprentice.augment.reach import reach_of
-from apprentice.augment.source import SourceDemo
-from apprentice.augment.transfer import Transfer, find_transfer
+from apprentice.augment.planning.plan import Planner
+from apprentice.augment.planning.reach import reach_of
+from apprentice.augment.sources.demos import SourceDemo
+from apprentice.augment.sources.transfer import Transfer, find_transfer
 from apprentice.demos import Demo, DemoWriter
 from apprentice.errors import UserError
 from apprentice.poses import exp_rotation, make_pose, position, rotation_angle

@@ -18,9 +18,9 @@ from two_hands_world import (
 )
 
 from apprentice.augment.cfg import AugmentCfg, BridgeCfg, NoiseCfg, RetryCfg
-from apprentice.augment.constraints import Constraints, Order, read_constraints
 from apprentice.augment.lessons import Assignment
-from apprentice.augment.rollout import Rollout
+from apprentice.augment.planning.constraints import Constraints, Order, read_constraints
+from apprentice.augment.play.rollout import Rollout
 from apprentice.demos import EXECUTED
 from apprentice.errors import UserError
 

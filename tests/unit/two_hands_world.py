@@ -14,8 +14,8 @@ import torch
 from augment_world import Rows, at, subtask
 
 from apprentice.augment.cfg import AugmentCfg
-from apprentice.augment.plan import Planner
-from apprentice.augment.source import load_source
+from apprentice.augment.planning.plan import Planner
+from apprentice.augment.sources.demos import load_source
 from apprentice.demos import Demo, DemoWriter
 from apprentice.poses import make_pose, position, rotation_z
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from apprentice.demos import Tree
 
-from .causes import Cause
+from .explain.causes import Cause
 from .lessons import NO_LESSONS, Lessons
 
 if TYPE_CHECKING:  # these import torch, which whoever only reads outcomes does without
     import numpy as np
     from numpy.typing import NDArray
 
-    from .plan import Plan, Planner
-    from .segment import Boundaries
+    from .planning.plan import Plan, Planner
+    from .sources.segment import Boundaries
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from apprentice.workers import Pool, Worker, available_cores
 
 from .attempt import Finished
 from .cfg import AugmentCfg
+from .explain.stats import stats_path
 from .generator import OpenGenerator
 from .identity import file_sha256, successes_so_far
 from .journal import read_journal
 from .lessons import Assignment
 from .run import AugmentResult, Run
-from .stats import stats_path
 
 DEMOS_PER_WORKER = 250
 """Demos that a worker of its own is started for: below, starting Isaac Lab once more takes longer than it saves."""

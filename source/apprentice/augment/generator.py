@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from .attempt import Finished
 from .cfg import AugmentCfg
-from .coverage import Ranges
+from .explain.coverage import Ranges
 from .lessons import Assignment
 
 if TYPE_CHECKING:
-    from .plan import Planner
-    from .reach import SubtaskReach
-    from .transfer import Transfer
+    from .planning.plan import Planner
+    from .planning.reach import SubtaskReach
+    from .sources.transfer import Transfer
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Generator:
         from apprentice.tasks.episode import file_meta
         from apprentice.tasks.fingerprint import physics_fingerprint
 
-        from .rollout import Rollout
+        from .play.rollout import Rollout
 
         self._rollout = Rollout(session, planners, cfg)
         self.slots: int = session.num_envs
@@ -103,8 +103,8 @@ class OpenGenerator:
         from apprentice.tasks.registry import task_info
         from apprentice.tasks.session import open_session
 
+        from .planning.reach import check_reach
         from .prepare import infer, make_planners, require_usable
-        from .reach import check_reach
 
         cfg = self.cfg
         with self._file() as source:

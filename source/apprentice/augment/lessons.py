@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .cfg import LearnCfg
-from .coverage import Coverage
+from .explain.coverage import Coverage
 
 if TYPE_CHECKING:
     from .attempt import Outcome

@@ -9,12 +9,12 @@ from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 
 from .cfg import AugmentCfg
-from .constraints import read_constraints
-from .plan import Planner
-from .segment import nominal_boundaries
-from .select import require_strategy
-from .source import SourceDemo, load_source, read_annotated
-from .transfer import Transfer, find_transfer
+from .planning.constraints import read_constraints
+from .planning.plan import Planner
+from .planning.select import require_strategy
+from .sources.demos import SourceDemo, load_source, read_annotated
+from .sources.segment import nominal_boundaries
+from .sources.transfer import Transfer, find_transfer
 
 if TYPE_CHECKING:
     from apprentice.tasks.registry import TaskInfo

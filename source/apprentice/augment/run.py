@@ -14,15 +14,15 @@ from apprentice.workers import Worker
 
 from .attempt import Finished, Outcome
 from .cfg import AugmentCfg
-from .coverage import Coverage
-from .failures import FailureFile
+from .explain.coverage import Coverage
+from .explain.failures import FailureFile
+from .explain.probe import Probe
+from .explain.stats import summarise, write_stats
 from .generator import Facts
 from .goals import Goals, Standing
 from .journal import Journal, journal_path
 from .lessons import Assignment, Ledger
-from .probe import Probe
-from .randomise import draw_physics
-from .stats import summarise, write_stats
+from .play.randomise import draw_physics
 
 
 @dataclass(kw_only=True, frozen=True)

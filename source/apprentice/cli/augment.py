@@ -40,7 +40,7 @@ def main(
         videos: Draw videos of typical failures, into FILE.failures/.
     """
     from apprentice.augment.augment import augment
-    from apprentice.augment.failures import failures_path
+    from apprentice.augment.explain.failures import failures_path
 
     output = output or Path(f"{file.stem}_generated.hdf5")
     with drawn("Augmenting") as progress:

@@ -9,6 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from apprentice.augment.lessons import Lessons
+from apprentice.augment.paths.transform import turned
+from apprentice.augment.sources.demos import SourceDemo
+from apprentice.augment.sources.segment import Boundaries
 from apprentice.poses import (
     exp_rotation,
     interpolate,
@@ -20,12 +24,8 @@ from apprentice.poses import (
 )
 
 from .constraints import Key, Together
-from .lessons import Lessons
 from .plan import Plan, Planner, Scene, Shared
-from .segment import Boundaries
 from .select import METRES_PER_RAD
-from .source import SourceDemo
-from .transform import turned
 
 _MOVED_M = 0.03
 _SLIPPED_M = 0.015

@@ -7,19 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from apprentice.augment.cfg import NoiseCfg
+from apprentice.augment.sources.contact import gripper_changes
 from apprentice.poses import exp_rotation, make_pose, position, rotation
-
-from .cfg import NoiseCfg
-
-_CHANGE = 0.25
-"""Share of its range by which a gripper command must change in a step to count as opening or closing."""
-
-
-def gripper_changes(gripper: Tensor) -> list[int]:
-    """Steps at which the gripper command jumps. `gripper` has shape (T, G)."""
-    spread = (gripper.amax(0) - gripper.amin(0)).clamp_min(1e-6)
-    jumps = ((gripper[1:] - gripper[:-1]).abs() / spread > _CHANGE).any(-1)
-    return [int(step) + 1 for step in jumps.nonzero()]
 
 
 def near_contact(gripper: Tensor, hand: Tensor, cfg: NoiseCfg) -> Tensor:

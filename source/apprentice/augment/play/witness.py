@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from apprentice.augment.attempt import Attempt, FailedTry
+from apprentice.augment.explain.causes import Cause, Segment, Try, diagnose
+from apprentice.augment.paths.limits import outside_m
+from apprentice.augment.paths.transform import held_object
+from apprentice.augment.planning.plan import Plan
+from apprentice.augment.sources.contact import gripper_changes
 from apprentice.demos import EXECUTED, Tree
 from apprentice.tasks.eef_maps import action_to_gripper
 from apprentice.tasks.episode import INFO
 
-from .attempt import Attempt, FailedTry
-from .causes import Cause, Segment, Try, diagnose
-from .limits import outside_m
-from .noise import gripper_changes
-from .plan import Plan
 from .recording import Recording
 from .state import RolloutState
-from .transform import held_object
 
 STATES = "states/"
 INITIAL = "initial_state/"

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from apprentice.augment.attempt import FailedTry, Outcome
 from apprentice.demos import Demo, DemoFile, DemoWriter, demo_attrs
 
-from .attempt import FailedTry, Outcome
 from .probe import subtask_name
 
 KEPT = 3

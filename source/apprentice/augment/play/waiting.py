@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from apprentice.augment.planning.constraints import Key
+
 from .batch import OPEN
-from .constraints import Key
 from .state import RolloutState
 
 

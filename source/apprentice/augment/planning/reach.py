@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.paths.transform import displacements
 from apprentice.errors import UserError
 from apprentice.poses import inverse, make_pose, position, rotation_from_quat
 from apprentice.robots.kinematics import Chain
 
-from .cfg import AugmentCfg
 from .plan import Planner
-from .transform import displacements
 
 SCENES = 200
 """Initial states looked at: those of the first attempts."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .cfg import RecoveryCfg
+from apprentice.augment.cfg import RecoveryCfg
 
 _SHORTEST = 4
 """Pushes of fewer control steps are noise."""

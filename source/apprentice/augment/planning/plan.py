@@ -10,15 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import bridge, noise, profile
+from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.lessons import NO_LESSONS, Lessons
+from apprentice.augment.paths import bridge, profile
+from apprentice.augment.paths.fit import Fitted, Fitter
+from apprentice.augment.paths.limits import Problem, Space
+from apprentice.augment.sources.demos import SourceDemo
+from apprentice.augment.sources.segment import Boundaries, draw_boundaries, nominal_boundaries
+
+from . import noise
 from .candidates import Candidate, Candidates, Request, Shared
-from .cfg import AugmentCfg
-from .fit import Fitted, Fitter
-from .lessons import NO_LESSONS, Lessons
-from .limits import Problem, Space
 from .recovery import pushes
-from .segment import Boundaries, draw_boundaries, nominal_boundaries
-from .source import SourceDemo
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from apprentice.errors import UserError
 
-from .source import SourceDemo
+from .demos import SourceDemo
 
 Boundaries = NDArray[np.int64]
 """First step of each subtask and the step after its last one, per source demo. Shape (D, S, 2)."""

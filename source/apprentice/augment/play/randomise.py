@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from apprentice.augment.cfg import RandomiseCfg
 from apprentice.sim.physics import Physics
-
-from .cfg import RandomiseCfg
 
 _STREAM = 2
 """Sets this generator apart from the attempt's others: physics does not change what else is drawn."""

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from apprentice.augment.sources.segment import Boundaries
 from apprentice.errors import UserError
-
-from .segment import Boundaries
 
 Key = tuple[str, int]
 """An end effector and the number of one of its subtasks."""

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from apprentice.augment.attempt import ArmState, Attempt, Finished, Mark, Outcome, describe_subtasks
+from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.lessons import Assignment
+from apprentice.augment.planning.plan import Planner
 from apprentice.tasks.eef_maps import target_to_action
 
-from .attempt import ArmState, Attempt, Finished, Mark, Outcome, describe_subtasks
-from .cfg import AugmentCfg
 from .judge import FINAL, Judge, Verdicts
-from .lessons import Assignment
-from .plan import Planner
-from .planning import PlanMaker
+from .make_plans import PlanMaker
 from .randomise import draw_physics
 from .recording import Recording
 from .retry import go_back, note_failure

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .attempt import Outcome
+from apprentice.augment.attempt import Outcome
+
 from .probe import explain, subtask_name
 
 Row = dict[str, Any]

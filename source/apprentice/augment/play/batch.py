@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .attempt import ArmState
+from apprentice.augment.attempt import ArmState
 
 OPEN = 2**62
 """A gate that is behind the end of every plan."""

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from apprentice.poses import inverse, position
 
-from .noise import gripper_changes
+from .demos import SourceDemo
 from .segment import Boundaries
-from .source import SourceDemo
 
 _MOVED_M = 0.005
 """An object that has moved by this much has been touched..."""
@@ -27,6 +26,8 @@ _SLIPPED_M = 0.01
 """...unless it moves with the hand, and stays within this much of where it was in the hand."""
 _MOVING_M = 0.001
 """Motion in a step that is more than coming to rest."""
+_CHANGE = 0.25
+"""Share of its range by which a gripper command must change in a step to count as opening or closing."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -98,6 +99,13 @@ def contact_start(
 
     first = comes_near(min(events))
     return first, max(first, comes_near(max(changes or events)))
+
+
+def gripper_changes(gripper: Tensor) -> list[int]:
+    """Steps at which the gripper command jumps. `gripper` has shape (T, G)."""
+    spread = (gripper.amax(0) - gripper.amin(0)).clamp_min(1e-6)
+    jumps = ((gripper[1:] - gripper[:-1]).abs() / spread > _CHANGE).any(-1)
+    return [int(step) + 1 for step in jumps.nonzero()]
 
 
 def _touches(eef: Tensor, poses: Tensor) -> list[int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .attempt import ArmState, Attempt
-from .constraints import Key, Together
-from .plan import Plan, Shared
+from apprentice.augment.attempt import ArmState, Attempt
+from apprentice.augment.planning.constraints import Key, Together
+from apprentice.augment.planning.plan import Plan, Shared
+from apprentice.augment.planning.together import in_step, meeting, share
+
 from .state import RolloutState
-from .together import in_step, meeting, share
 
 
 class PlanMaker:

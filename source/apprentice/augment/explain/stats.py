@@ -11,9 +11,10 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from .attempt import Outcome
+from apprentice.augment.attempt import Outcome
+from apprentice.augment.journal import Line, last_of_runs
+
 from .coverage import Coverage
-from .journal import Line, last_of_runs
 from .tally import attempt_causes, subtask_rows
 
 

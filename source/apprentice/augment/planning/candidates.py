@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .cfg import AugmentCfg
-from .contact import contact_starts
-from .fit import Segment
-from .lessons import Lessons
-from .segment import Boundaries
+from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.lessons import Lessons
+from apprentice.augment.paths.fit import Segment
+from apprentice.augment.paths.transform import displacements, held_object
+from apprentice.augment.sources.contact import contact_starts
+from apprentice.augment.sources.demos import SourceDemo
+from apprentice.augment.sources.segment import Boundaries
+
 from .select import Records, Starts, by_strategy, choose
-from .source import SourceDemo
-from .transform import displacements, held_object
 
 MOST_SEGMENTS = 3
 """Source segments that are looked at before a subtask counts as impossible."""

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from apprentice.augment.attempt import Outcome
+
 from . import causes
-from .attempt import Outcome
 
 PROBE_TRIES = 64
 """Tries of a subtask without one that reached its end after which it is taken to be impossible: if one in twenty

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .attempt import Attempt
+from apprentice.augment.attempt import Attempt
+from apprentice.augment.cfg import AugmentCfg
+from apprentice.augment.paths.limits import Space
+from apprentice.augment.planning.constraints import Constraints, Key, read_constraints
+from apprentice.augment.planning.plan import Planner, Scene
+
 from .batch import PlanBatch
-from .cfg import AugmentCfg
-from .constraints import Constraints, Key, read_constraints
-from .limits import Space
-from .plan import Planner, Scene
 
 _OBJECT = "datagen_info/object_pose/"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .attempt import Attempt, Mark
-from .cfg import RetryCfg
-from .constraints import Constraints, Key
+from apprentice.augment.attempt import Attempt, Mark
+from apprentice.augment.cfg import RetryCfg
+from apprentice.augment.planning.constraints import Constraints, Key
 
 
 def note_failure(attempt: Attempt, key: Key, constraints: Constraints) -> None:

@@ -21,7 +21,7 @@ from apprentice.errors import UserError
 from apprentice.poses import interpolate, inverse
 from apprentice.tasks.grasps import Grasp
 
-from .source import SourceDemo
+from .demos import SourceDemo
 
 if TYPE_CHECKING:
     from apprentice.tasks.registry import TaskInfo

@@ -17,13 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from apprentice.augment.lessons import Lessons
+from apprentice.augment.paths.transform import turned
+from apprentice.augment.sources.demos import SourceDemo
+from apprentice.augment.sources.segment import Boundaries
 from apprentice.errors import UserError
 from apprentice.poses import inverse
-
-from .lessons import Lessons
-from .segment import Boundaries
-from .source import SourceDemo
-from .transform import turned
 
 METRES_PER_RAD = 0.1
 """Exchange rate between position and rotation in the distance of two poses."""

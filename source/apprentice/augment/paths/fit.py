@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from apprentice.augment.cfg import BridgeCfg
+from apprentice.augment.sources.demos import SourceDemo
 from apprentice.poses.arrays import log_matrix
 
 from .bridge import Kind, Terms, find_bridge, fixed, unchecked_bridge
-from .cfg import BridgeCfg
 from .limits import Problem, Space, look_along
 from .profile import StepLimits
 from .response import Response, fit_response
-from .source import SourceDemo
 from .transform import grasp_correction, hold_correction
 
 Array = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""Says what happened: causes of failed tries, coverage, hopeless tasks, numbers."""

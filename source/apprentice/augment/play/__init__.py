@@ -1,0 +1,1 @@
+"""Plays plans in all environments at once, judges each subtask, and keeps it or tries it again."""
