@@ -88,7 +88,7 @@ def _kill_store(
     goal = 4 * times + 20
     lost, before = 0, dict[str, str]()
     for _ in range(times):
-        _kill_at_random(command(goal), lambda held=before: _count(file) > len(held))
+        _kill_at_random(command(goal), lambda held=before: count(file) > len(held))
         after = _contents(file)
         lost += sum(after.get(name) != content for name, content in before.items())
         before = after
@@ -162,7 +162,7 @@ def _contents(file: Path) -> dict[str, str]:
         }
 
 
-def _count(file: Path) -> int:
+def count(file: Path) -> int:
     """Demos that are there, without reading them: this is asked while the command is at work."""
     if not file.exists() and not file.with_name(file.name + ".parts").exists():
         return 0
