@@ -152,6 +152,8 @@ class AugmentCfg:
     of any strategy that is registered with Isaac Lab Mimic."""
     use_symmetry: bool = True
     """Use the rotational symmetry that the task declares for its objects."""
+    cut_pauses: bool = True
+    """Leave out what source demos waste on hesitating: policies learn from it to stay where they are."""
     keep_grasp: bool = True
     """Correct the path of a held object for how it lies in the hand."""
     bridge: BridgeCfg = field(default_factory=BridgeCfg)
@@ -215,6 +217,7 @@ def stock_cfg(**changes: Any) -> AugmentCfg:
             {
                 "selection": "task",
                 "use_symmetry": False,
+                "cut_pauses": False,
                 "keep_grasp": False,
                 "bridge": BridgeCfg(kind="fixed"),
                 "noise": NoiseCfg(kind="task", labels="executed"),

@@ -13,6 +13,7 @@ from .planning.constraints import read_constraints
 from .planning.plan import Planner
 from .planning.select import require_strategy
 from .sources.demos import SourceDemo, load_source, read_annotated
+from .sources.pauses import without_pauses
 from .sources.segment import nominal_boundaries
 from .sources.transfer import Transfer, find_transfer
 
@@ -56,6 +57,8 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg, transfer: Transfe
         signals=sorted({part.subtask_term_signal for parts in subtasks.values() for part in parts[:-1]}),
         to_gripper=(lambda actions: action_to_gripper(env, actions)) if transfer is None else transfer.gripper,
     )
+    if cfg.cut_pauses:
+        demos = [without_pauses(demo, session.control_hz) for demo in demos]
     if transfer is not None:
         demos = [transfer.apply(demo) for demo in demos]
     # end effectors that do something together take it from the same demo
