@@ -9,6 +9,7 @@ from torch import nn
 
 from apprentice.learn import recipes
 from apprentice.learn.cfg import TrainCfg
+from apprentice.learn.chunk_network import Chunks
 from apprentice.learn.dataset import Frames, open_source
 
 
@@ -58,7 +59,7 @@ class Oracle(nn.Module):
 
     def forward(self, history: torch.Tensor):
         frame = torch.cdist(history[:, -1], self.known).argmin(1)
-        return self.targets[frame], self.logits[frame]
+        return Chunks(self.targets[frame, None], self.logits[frame, None], torch.zeros(len(frame), 1))
 
 
 def test_recorded_actions_are_reproduced_by_the_chunks_they_were_turned_into(frames_and_algo):

@@ -1,9 +1,9 @@
 """Chunked behaviour cloning: predict where the end effectors should be over the next second, and go there.
 
-A small network looks at two consecutive observations and predicts a chunk of future target poses, relative to the pose
-at the start of the chunk, with one gripper decision for each. Most of the chunk is executed, every target turned into
-an action against the live pose, before the network is asked again. A Robomimic plug-in: importing this module registers
-the algorithm and its config as `chunked_bc`.
+A small network (`chunk_network`) looks at two consecutive observations and predicts a few chunks of future target poses,
+relative to the pose at their start, with one gripper decision for each step. Most of the likeliest chunk is executed,
+every target turned into an action against the live pose, before the network is asked again. A Robomimic plug-in:
+importing this module registers the algorithm and its config as `chunked_bc`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from robomimic.algo import PolicyAlgo, register_algo_factory_func
 from robomimic.config.base_config import BaseConfig
 from robomimic.config.config import Config
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from apprentice.learn.action_space import ActionSpace
+from apprentice.learn.chunk_network import ChunkNetwork, Chunks, losses
 from apprentice.learn.features import EEF_POSE, FeatureCfg, features
 from apprentice.poses import exp_rotation, log_rotation, make_pose, position, rotation
 
@@ -53,6 +53,9 @@ class ChunkedBCConfig(BaseConfig):
         self.algo.hidden_dims = (512, 512, 512)
         self.algo.label_smoothing = 1  # reach in steps of a triangular filter over the targets ([1, 2, 1] for 1):
         # the exploration noise of generated demos is white, and a large part of what the labels vary by
+        self.algo.modes = 4  # chunks predicted side by side, of which the likeliest is played
+        self.algo.mode_weight = 0.1  # of the cross-entropy of which of them was the nearest
+        self.algo.mode_sharing = 0.05  # of the loss of all of them, beside that of the nearest
         self.algo.gripper_weight = 0.3  # of the gripper's cross-entropy beside the L1 loss of the poses
         self.algo.feature_std_floor = 0.01  # a feature that hardly varied in the demos must not dominate in play
         self.algo.feature_clip = 4.0  # standard deviations
@@ -73,57 +76,6 @@ class ChunkedBCConfig(BaseConfig):
 def algo_config_to_class(algo_config: Any) -> tuple[type[PolicyAlgo], dict[str, Any]]:
     """Robomimic asks here for the class."""
     return ChunkedBC, {}
-
-
-class ChunkNetwork(nn.Module):
-    """Features of a few observations to a normalised chunk. Holds the statistics that normalise, so they go with it."""
-
-    def __init__(self, inputs: int, frames: int, chunk: int, values: int, switches: int, cfg: Any) -> None:
-        """Build it.
-
-        Args:
-            inputs: Features of one observation, F.
-            frames: Observations seen, T.
-            chunk: Steps predicted, H.
-            values: Regressed values in each step, V.
-            switches: Gripper decisions in each step, B.
-            cfg: `config.algo`.
-        """
-        super().__init__()
-        self.chunk, self.values, self.switches = chunk, values, switches
-        self.clip = cfg.feature_clip
-        layers: list[nn.Module] = []
-        width = inputs * frames
-        for hidden in cfg.hidden_dims:
-            layers += [nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.GELU()]
-            width = hidden
-        self.body = nn.Sequential(*layers, nn.Linear(width, chunk * (values + switches)))
-        self.feature_mean: Tensor
-        self.feature_std: Tensor
-        self.target_mean: Tensor
-        self.target_std: Tensor
-        self.initial_command: Tensor
-        self.register_buffer("feature_mean", torch.zeros(inputs))
-        self.register_buffer("feature_std", torch.ones(inputs))
-        self.register_buffer("target_mean", torch.zeros(chunk, values))
-        self.register_buffer("target_std", torch.ones(chunk, values))
-        self.register_buffer("initial_command", torch.zeros(switches))
-
-    def forward(self, history: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict.
-
-        Args:
-            history: Normalised features. Shape (N, T, F).
-
-        Returns:
-            Normalised targets of shape (N, H, V) and gripper logits of shape (N, H, B).
-        """
-        out = self.body(history.flatten(1)).unflatten(-1, (self.chunk, self.values + self.switches))
-        return out[..., : self.values], out[..., self.values :]
-
-    def normalise(self, features: Tensor) -> Tensor:
-        """Features in standard deviations, clipped. Same shape."""
-        return ((features - self.feature_mean) / self.feature_std).clamp(-self.clip, self.clip)
 
 
 class ChunkedBC(PolicyAlgo):
@@ -250,18 +202,13 @@ class ChunkedBC(PolicyAlgo):
         info = super().train_on_batch(batch, epoch, validate=validate)
         with torch.set_grad_enabled(not validate):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                values, logits = self.network(batch["history"])
-            pose_loss = F.l1_loss(values.float(), batch["targets"]) if values.numel() else logits.sum() * 0
-            gripper_loss = (
-                F.binary_cross_entropy_with_logits(logits.float(), batch["switches"])
-                if logits.numel()
-                else pose_loss.new_zeros(())
-            )
-            loss = pose_loss + self.algo_config.gripper_weight * gripper_loss
+                chunks = self.network(batch["history"])
+            found = losses(chunks, batch["targets"], batch["switches"], self.algo_config)
+        loss = found["loss"]
         info["losses"] = {
             "action_loss": loss.detach(),
-            "pose_loss": pose_loss.detach(),
-            "gripper_loss": gripper_loss.detach(),
+            "pose_loss": found["pose"].detach(),
+            "gripper_loss": found["gripper"].detach(),
         }
         if not validate:
             optimizer = self.optimizers["policy"]
@@ -322,7 +269,7 @@ class ChunkedBC(PolicyAlgo):
     def _ask(self, history: Tensor, eefs: Mapping[str, Tensor]) -> Memory:
         """New chunks: absolute target poses, continuous values and gripper logits, for each row."""
         net, hands = self.network, len(self.space.poses)
-        values, logits = net(history)
+        values, logits = cast(Chunks, net(history)).likeliest()
         values = values * net.target_std + net.target_mean
         poses = history.new_zeros(len(history), net.chunk, 0, 4, 4)
         if hands:
