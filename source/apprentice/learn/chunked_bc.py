@@ -1,9 +1,9 @@
 """Chunked behaviour cloning: predict where the end effectors should be over the next second, and go there.
 
-A small network (`chunk_network`) looks at two consecutive observations and predicts a few chunks of future target poses,
-relative to the pose at their start, with one gripper decision for each step. Most of the likeliest chunk is executed,
-every target turned into an action against the live pose, before the network is asked again. A Robomimic plug-in:
-importing this module registers the algorithm and its config as `chunked_bc`.
+A small network (`chunk_network`) looks at two consecutive observations and predicts a few chunks of future target
+poses, relative to the pose at their start, with one gripper decision for each step. Most of the likeliest chunk is
+executed, every target turned into an action against the live pose, before the network is asked again. A Robomimic
+plug-in: importing this module registers the algorithm and its config as `chunked_bc`.
 """
 
 from __future__ import annotations
