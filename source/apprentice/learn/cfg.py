@@ -21,7 +21,7 @@ class TrainCfg:
     config: Path | None = None
     """A JSON file in Robomimic's format (Isaac Lab's own files load as they are). Replaces `algo`."""
     steps: int | None = None
-    """Gradient steps. Default: 3,000 for `chunked_bc`, otherwise what the config's epochs come to."""
+    """Gradient steps. Default: 6,000 for `chunked_bc`, otherwise what the config's epochs come to."""
     batch_size: int | None = None
     """Windows in a batch. Default: the config's."""
     seed: int = 0

@@ -47,7 +47,7 @@ class ChunkedBCConfig(BaseConfig):
         self.algo.optim_params.policy.learning_rate.final = 2e-5  # reached along a cosine at the last step
         self.algo.optim_params.policy.learning_rate.warmup_steps = 200
         self.algo.optim_params.policy.regularization.L2 = 1e-4
-        self.algo.steps = 3000  # gradient steps: the length of the cosine
+        self.algo.steps = 6000  # gradient steps: the length of the cosine
         self.algo.chunk = 20  # control steps predicted at once
         self.algo.execute = 14  # of these are executed before the next prediction; short re-planning grasps badly
         self.algo.hidden_dims = (512, 512, 512)
