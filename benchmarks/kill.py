@@ -25,7 +25,7 @@ from pathlib import Path
 
 import h5py
 
-from apprentice.demos import DemoFile
+from apprentice.demos import Demo, DemoFile
 
 TASK = "Apprentice-Stack-Franka"
 START_UP_KILLS = 0.15
@@ -89,16 +89,16 @@ def _kill_store(
     lost, before = 0, dict[str, str]()
     for _ in range(times):
         _kill_at_random(command(goal), lambda held=before: count(file) > len(held))
-        after = _contents(file)
+        after = contents(file)
         lost += sum(after.get(name) != content for name, content in before.items())
         before = after
     done = max(goal, len(before))
     _finish(command(done))
-    finished = _contents(file)
+    finished = contents(file)
     lost += done - len(finished) + sum(finished.get(name) != content for name, content in before.items())
     if reference is not None:
         _finish(reference(done))
-        uninterrupted = _contents(Path(reference(done)[-1]))
+        uninterrupted = contents(Path(reference(done)[-1]))
         lost += sum(finished.get(name) != content for name, content in uninterrupted.items())
     return times, lost
 
@@ -149,7 +149,7 @@ def _finish(command: list[str]) -> None:
     subprocess.run([sys.executable, "-m", "apprentice", *command], check=True, stdout=subprocess.DEVNULL)
 
 
-def _contents(file: Path) -> dict[str, str]:
+def contents(file: Path) -> dict[str, str]:
     """Name and hash of every demo. The file itself must open with plain h5py, whatever else there is beside it."""
     if file.exists():
         with h5py.File(file) as plain:
@@ -157,9 +157,15 @@ def _contents(file: Path) -> dict[str, str]:
     if not file.exists() and not file.with_name(file.name + ".parts").exists():
         return {}
     with DemoFile(file) as demos:
-        return {
-            name: hashlib.sha256(demos.read(name, ["actions"]).actions.tobytes()).hexdigest() for name in demos.names
-        }
+        return {name: _digest(demos.read(name)) for name in demos.names}
+
+
+def _digest(demo: Demo) -> str:
+    """Of all arrays of a demo."""
+    digest = hashlib.sha256(demo.actions.tobytes())
+    for key in sorted(demo.data):
+        digest.update(key.encode() + demo.data[key].tobytes())
+    return digest.hexdigest()
 
 
 def count(file: Path) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import random
 import subprocess
@@ -21,9 +20,7 @@ import time
 from pathlib import Path
 
 import psutil
-from kill import count
-
-from apprentice.demos import DemoFile
+from kill import contents, count
 
 SAMPLE_S = 2.0
 
@@ -75,19 +72,6 @@ def generate(command: list[str], output: Path, stops: list[int], log: Path) -> t
     return time.monotonic() - began, peak
 
 
-def digests(file: Path) -> list[str]:
-    """One of all that each demo holds."""
-    result: list[str] = []
-    with DemoFile(file) as demos:
-        for name in demos.names:
-            demo = demos.read(name)
-            digest = hashlib.sha256(demo.actions.tobytes())
-            for key in sorted(demo.data):
-                digest.update(key.encode() + demo.data[key].tobytes())
-            result.append(digest.hexdigest())
-    return result
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="source demos with subtask signals")
@@ -113,8 +97,8 @@ def main() -> None:
             result["twin_seconds"], result["twin_peak_mb"] = generate(
                 [*command, "--output", str(twin)], twin, [], folder / "twin.log"
             )
-            mine, other = digests(killed), digests(twin)
-            result["differing"] = sum(a != b for a, b in zip(mine, other, strict=True))
+            mine, other = contents(killed), contents(twin)
+            result["differing"] = sum(mine.get(name) != other.get(name) for name in mine | other)
     for key, value in result.items():
         print(f"{key:16}{value:12.0f}")
     if args.json:

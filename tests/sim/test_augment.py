@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from recorded import record
 
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RandomiseCfg, RecoveryCfg, RetryCfg, stock_cfg
 from apprentice.augment.generator import Generator
@@ -24,9 +25,7 @@ from apprentice.augment.play.rollout import Rollout
 from apprentice.augment.prepare import make_planners
 from apprentice.augment.run import Run
 from apprentice.demos import DemoFile
-from apprentice.record.cfg import RecordCfg, ReplayCfg
-from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
+from apprentice.record.cfg import ReplayCfg
 from apprentice.record.replay import replay_in
 from apprentice.sim.native import solver
 from apprentice.tasks.session import open_session
@@ -55,9 +54,7 @@ def session():
 
 @pytest.fixture(scope="module")
 def source(session, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("source") / "source.hdf5"
-    record_session(session, path, RecordCfg(device=("scripted",), demos=5), scripted_operators(session))
-    return path
+    return record(session, tmp_path_factory.mktemp("source") / "source.hdf5", 5)
 
 
 @pytest.fixture(scope="module")

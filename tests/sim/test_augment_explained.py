@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from recorded import record
 
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg
 from apprentice.augment.explain.failures import failures_path
@@ -18,9 +19,6 @@ from apprentice.augment.prepare import make_planners
 from apprentice.augment.run import Run
 from apprentice.demos import Demo, DemoFile, DemoWriter
 from apprentice.errors import UserError
-from apprentice.record.cfg import RecordCfg
-from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
 from apprentice.report import build_report
 from apprentice.tasks.session import open_session
 
@@ -36,9 +34,7 @@ def session():
 
 @pytest.fixture(scope="module")
 def source(session, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("source") / "source.hdf5"
-    record_session(session, path, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
-    return path
+    return record(session, tmp_path_factory.mktemp("source") / "source.hdf5", 4)
 
 
 def spoiled(source: Path, path: Path, spoil) -> Path:

@@ -19,14 +19,12 @@ from apprentice.augment.generator import Generator
 from apprentice.augment.identity import file_sha256
 from apprentice.augment.prepare import make_planners
 from apprentice.augment.run import Run
-from apprentice.record.cfg import RecordCfg
-from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
 from apprentice.tasks.session import open_session
+from recorded import record
 from test_augment_nodes import CFG, TASK
 source, output = map(Path, sys.argv[1:])
 with open_session(TASK, num_envs=12) as session:
-    record_session(session, source, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
+    record(session, source, 4)
     generator = Generator(session, make_planners(session, source, CFG), CFG)
     identity = {"source_sha256": file_sha256(source)}
     Run(generator, source=source, output=output, cfg=CFG, identity=identity).generate()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recorded import record
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
@@ -18,9 +19,6 @@ from apprentice.augment.play.state import RolloutState
 from apprentice.augment.prepare import make_planners
 from apprentice.demos import DemoFile
 from apprentice.poses import make_pose
-from apprentice.record.cfg import RecordCfg
-from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
 from apprentice.sim.launch import launched
 from apprentice.tasks.registry import environment_class, load_env_cfg, task_info
 from apprentice.tasks.session import Session
@@ -55,9 +53,7 @@ def session():
 
 @pytest.fixture(scope="module")
 def source(session, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("source") / "source.hdf5"
-    record_session(session, path, RecordCfg(device=("scripted",), demos=2), scripted_operators(session))
-    return path
+    return record(session, tmp_path_factory.mktemp("source") / "source.hdf5", 2)
 
 
 def place(session, env_id: int, **xyz: tuple[float, float, float]) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from recorded import record
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
@@ -11,7 +12,6 @@ from apprentice.augment.prepare import make_planners
 from apprentice.record.cfg import RecordCfg, ReplayCfg
 from apprentice.record.loop import EpisodeLoop
 from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
 from apprentice.record.replay import replay_in
 from apprentice.tasks.eef_maps import action_to_target, target_to_action
 from apprentice.tasks.insert.config.franka.env_cfg import VARIANTS
@@ -143,8 +143,7 @@ def test_what_an_action_asks_for_is_the_target_that_it_was_made_from(session):
 
 def test_few_demos_become_many_and_replay_bit_for_bit(session, tmp_path):
     draw_from(session, "d0")
-    source, count = tmp_path / "source.hdf5", NUM_ENVS
-    record_session(session, source, RecordCfg(device=("scripted",), demos=4), scripted_operators(session))
+    source, count = record(session, tmp_path / "source.hdf5", 4), NUM_ENVS
     assert all(demo.bit_exact for demo in replay_in(session, source, ReplayCfg(certify=False)).demos)
     cfg = AugmentCfg(demos=count, seed=50, task=TASK, threads=1)
     assignments = map(Assignment, range(count))

@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recorded import record
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Assignment
 from apprentice.augment.play.rollout import Rollout
 from apprentice.augment.prepare import make_planners
 from apprentice.demos import EXECUTED, DemoFile, check_file
-from apprentice.record.cfg import RecordCfg
-from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
 from apprentice.tasks.session import open_session
 
 TASK, NUM_ENVS = "Apprentice-LiftTray-TwoFrankas", 6
@@ -29,9 +27,7 @@ def session():
 
 @pytest.fixture(scope="module")
 def source(session, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("source") / "source.hdf5"
-    record_session(session, path, RecordCfg(device=("scripted",), demos=3), scripted_operators(session))
-    return path
+    return record(session, tmp_path_factory.mktemp("source") / "source.hdf5", 3)
 
 
 @pytest.fixture(scope="module")

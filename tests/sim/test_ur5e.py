@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recorded import record
 
 from apprentice import poses
 from apprentice.augment.cfg import AugmentCfg
@@ -20,9 +21,7 @@ from apprentice.augment.planning.reach import check_reach
 from apprentice.augment.prepare import make_planners, require_usable
 from apprentice.augment.run import Run
 from apprentice.demos import DemoFile
-from apprentice.record.cfg import RecordCfg, ReplayCfg
-from apprentice.record.operators import scripted_operators
-from apprentice.record.recorder import record_session
+from apprentice.record.cfg import ReplayCfg
 from apprentice.record.replay import replay_in
 from apprentice.tasks.session import open_session
 
@@ -30,11 +29,6 @@ TASK, NUM_ENVS, EEF = "Apprentice-Stack-UR5e", 16, "ur5e"
 CFG = AugmentCfg(demos=8, seed=7, task=TASK, num_envs=NUM_ENVS, threads=1)
 GRASP_AT, LIFT_AT, HOLD_AT, END = 50, 65, 95, 135
 """Control steps of a grasp: 15 to close, 30 to lift 10 cm, 40 (2 s) to hold."""
-
-
-def record(session, path: Path, demos: int) -> Path:
-    record_session(session, path, RecordCfg(device=("scripted",), demos=demos), scripted_operators(session))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def losses(chunks: Chunks, targets: Tensor, switches: Tensor, cfg: Any) -> dict[
     gripper = grips.mean(-1) if grips.shape[-1] else chunks.scores.float() * 0
     each = pose + cfg.gripper_weight * gripper
     rows, best = torch.arange(len(each), device=each.device), each.detach().argmin(1)
-    # all of them learn a little from every demo: one that never were the nearest would never become it
+    # all of them learn a little from every demo: one that is never the nearest would never become it
     loss = (1 - cfg.mode_sharing) * each[rows, best].mean() + cfg.mode_sharing * each.mean()
     loss = loss + cfg.mode_weight * F.cross_entropy(chunks.scores.float(), best)
     played = chunks.scores.argmax(1)

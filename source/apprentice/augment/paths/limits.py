@@ -15,6 +15,15 @@ Array = NDArray[np.float64]
 Problem = Literal["unreachable", "collides"]
 """Why a path cannot be followed."""
 
+_LOOKED_AT = 12
+"""Poses of a path at which it is seen how far the arm gets."""
+_HALVINGS = 7
+"""Times that the gap is halved within which the arm stops: to a hundredth of it."""
+_FINEST_M = 0.015
+"""Distance between poses below which none is looked at between them."""
+_SLOPE = 0.3
+"""Slack at the ends of a piece of the way, as a share of its length, below which its middle is looked at."""
+
 
 class Space(Protocol):
     """An arm in a scene, at one moment: `apprentice.sim.collision.Moment` in the simulator."""
@@ -45,15 +54,6 @@ class Space(Protocol):
     def distances(self, joints: Array) -> dict[tuple[str, str], float]:
         """Metres between what moves with the arm and what does not, for pairs that are near each other."""
         ...
-
-
-_LOOKED_AT = 12
-"""Poses of a path at which it is seen how far the arm gets."""
-_HALVINGS = 7
-_FINEST_M = 0.015
-"""Distance between poses below which none is looked at between them."""
-_SLOPE = 0.3
-"""Slack at the ends of a piece of the way, as a share of its length, below which its middle is looked at."""
 
 
 @dataclass(kw_only=True, frozen=True)

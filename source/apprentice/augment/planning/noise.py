@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from apprentice.augment.cfg import NoiseCfg
-from apprentice.augment.sources.contact import gripper_changes
+from apprentice.augment.sources.contact import comes_near, gripper_changes
 from apprentice.poses import exp_rotation, make_pose, position, rotation
 
 
@@ -26,8 +26,7 @@ def near_contact(gripper: Tensor, hand: Tensor, cfg: NoiseCfg) -> Tensor:
     near = torch.zeros(len(gripper), dtype=torch.bool)
     for step in gripper_changes(gripper):
         near[max(0, step - cfg.steps_before) : step + cfg.steps_after] = True
-        far = ((hand[:step] - hand[step]).norm(dim=-1) > cfg.near_m).nonzero()
-        near[int(far[-1]) + 1 if len(far) else 0 : step] = True
+        near[comes_near(hand, step, cfg.near_m) : step] = True
     return near
 
 

@@ -92,13 +92,20 @@ def contact_start(
     touches = [step for poses in objects.values() for step in _touches(eef, poses)]
     events = [*changes, *touches] or [len(eef) - 1]
     hand = position(eef if about is None else inverse(objects[about]) @ eef)
+    first = comes_near(hand, min(events), near_m)
+    return first, max(first, comes_near(hand, max(changes or events), near_m))
 
-    def comes_near(event: int) -> int:
-        far = ((hand[: event + 1] - hand[event]).norm(dim=-1) > near_m).nonzero()
-        return int(far[-1]) + 1 if len(far) else 0
 
-    first = comes_near(min(events))
-    return first, max(first, comes_near(max(changes or events)))
+def comes_near(hand: Tensor, event: int, near_m: float) -> int:
+    """The step from which on a hand is, up to an event, no farther than `near_m` from where it is then.
+
+    Args:
+        hand: Its positions. Shape (T, 3).
+        event: A step.
+        near_m: What counts as near.
+    """
+    far = ((hand[:event] - hand[event]).norm(dim=-1) > near_m).nonzero()
+    return int(far[-1]) + 1 if len(far) else 0
 
 
 def gripper_changes(gripper: Tensor) -> list[int]:

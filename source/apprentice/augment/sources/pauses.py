@@ -12,9 +12,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from apprentice.poses import inverse, log_rotation, position, rotation
+from apprentice.poses import inverse, position, rotation, rotation_angle
 
 from .contact import gripper_changes
 from .demos import SourceDemo
@@ -74,18 +73,13 @@ def _resting(demo: SourceDemo, control_hz: float) -> NDArray[np.bool_]:
     """Steps in which no hand and no object moves. Shape (T,)."""
     resting = np.ones(demo.length, dtype=bool)
     for poses in demo.eef.values():
-        resting &= _rates(poses, turning=False) * control_hz < _SPEED_M_S
-        resting &= _rates(poses, turning=True) * control_hz < _TURN_RAD_S
+        motion = inverse(poses[:-1]) @ poses[1:]
+        slow = (position(motion).norm(dim=-1) * control_hz < _SPEED_M_S).numpy()
+        resting[:-1] &= slow & (rotation_angle(rotation(motion)) * control_hz < _TURN_RAD_S).numpy()
     for poses in demo.objects.values():
-        resting &= _rates(poses, turning=False) * control_hz < _OBJECT_M_S
+        moved = (position(poses[1:]) - position(poses[:-1])).norm(dim=-1)
+        resting[:-1] &= (moved * control_hz < _OBJECT_M_S).numpy()
     return resting
-
-
-def _rates(poses: Tensor, *, turning: bool) -> NDArray[np.float64]:
-    """Change from each step to the next, 0 at the last. Shape (T,)."""
-    motion = inverse(poses[:-1]) @ poses[1:]
-    change = log_rotation(rotation(motion)) if turning else position(motion)
-    return np.append(change.norm(dim=-1).numpy(), 0.0)
 
 
 def _events(demo: SourceDemo) -> list[int]:
