@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from apprentice.demos import DemoFile
-from apprentice.learn.batches import Batches, WindowCfg, Windows
+from apprentice.learn.data.batches import Batches, WindowCfg, Windows
 
 OBS = {"eef_pos": 3, "eef_quat": 4, "gripper_pos": 2, "object": 39}
 BATCH = 100

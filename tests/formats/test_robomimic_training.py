@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from apprentice.errors import UserError
-from apprentice.learn import recipes
-from apprentice.learn.batches import Batches, WindowCfg, Windows
+from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.cfg import TrainCfg
-from apprentice.learn.policy import load_policy
-from apprentice.learn.train import train
+from apprentice.learn.data.batches import Batches, WindowCfg, Windows
+from apprentice.learn.play.policy import load_policy
+from apprentice.learn.training import recipes
+from apprentice.learn.training.train import train
 
 OBS = {"eef_pos": 3, "eef_quat": 4, "gripper_pos": 2, "object": 39, "joint_pos": 9, "joint_vel": 9}
 EXTRA = {"object_position": 3, "target_object_position": 7}
@@ -47,7 +48,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def robomimic_plays(checkpoint: Path, frames: int = 1) -> np.ndarray:
     from robomimic.utils import file_utils
 
-    with recipes.quiet():
+    with quiet():
         policy, _ = file_utils.policy_from_checkpoint(ckpt_path=str(checkpoint), device=torch.device("cpu"))
     policy.start_episode()
     stack = (frames,) if frames > 1 else ()
@@ -83,7 +84,7 @@ def test_every_config_file_trains_and_robomimic_loads_what_comes_out(
 
 @pytest.mark.parametrize("name", list(recipes.RECIPES))
 def test_a_recipe_and_its_file_are_the_same(name: str):
-    recipes.require_robomimic()
+    require_robomimic()
     built_in = recipes.load_config(TrainCfg(algo=name))
     from_file = recipes.load_config(TrainCfg(config=CONFIGS / f"{name}.json"))
     assert json.loads(built_in.algo.dump()) == json.loads(from_file.algo.dump())
@@ -96,7 +97,7 @@ def test_a_recipe_and_its_file_are_the_same(name: str):
 
 @pytest.mark.parametrize("path", ISAAC_LAB, ids=lambda path: f"{path.parts[-4]}-{path.stem}")
 def test_isaac_labs_own_configs_load_as_they_are(path: Path):
-    recipes.require_robomimic()
+    require_robomimic()
     cfg = TrainCfg(config=path, normalise=False)
     if json.loads(path.read_text())["algo_name"] != "bc":
         with pytest.raises(UserError, match="needs rewards"):
@@ -126,7 +127,7 @@ def stock_model(file: Path, values: dict):
     with config.values_unlocked():
         config.update(values)
         config.train.data = str(file)
-    with recipes.quiet():
+    with quiet():
         obs_utils.initialize_obs_utils_with_config(config)
         shapes = file_utils.get_shape_metadata_from_dataset(str(file), config.all_obs_keys)
         model = algo_factory("bc", config, shapes["all_shapes"], shapes["ac_dim"], torch.device("cpu"))
@@ -144,7 +145,7 @@ def test_robomimics_own_loop_trains_from_our_batches(file: Path):
         arrays, lengths = demos.stack(keys)
     data = {key: torch.from_numpy(value) for key, value in arrays.items()}
     loader = Batches(Windows(data, lengths.tolist(), WindowCfg(seq_length=10)), batch_size=100)
-    with recipes.quiet():
+    with quiet():
         losses = [train_utils.run_epoch(model, loader, epoch, num_steps=5)["Loss"] for epoch in (1, 2)]
     assert losses[1] < losses[0]
 
@@ -154,7 +155,7 @@ def test_a_checkpoint_that_robomimic_wrote_plays_here(file: Path, tmp_path: Path
 
     values = json.loads((CONFIGS / "bc.json").read_text())
     config, model, shapes = stock_model(file, values)
-    with recipes.quiet():
+    with quiet():
         environment = file_utils.get_env_metadata_from_dataset(str(file))
         train_utils.save_model(model, config, environment, shapes, str(tmp_path / "stock.pth"))
     policy = load_policy(tmp_path / "stock.pth")

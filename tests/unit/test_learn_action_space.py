@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apprentice.learn.action_space import ActionSpace, recognise
+from apprentice.learn.data.action_space import ActionSpace, recognise
 from apprentice.poses import exp_rotation, inverse, make_pose, position, quat_from_rotation, rotation
 
 

@@ -11,7 +11,7 @@ from learn_demos import write_demos
 
 from apprentice.demos import DemoFile
 from apprentice.errors import UserError
-from apprentice.learn.batches import Batches, WindowCfg, Windows, nest
+from apprentice.learn.data.batches import Batches, WindowCfg, Windows, nest
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from apprentice.learn.chunk_network import ChunkNetwork, Chunks, losses
+from apprentice.learn.algorithms.chunk_network import ChunkNetwork, Chunks, losses
 
 CFG = SimpleNamespace(
     modes=4, hidden_dims=(32,), feature_clip=4.0, gripper_weight=0.3, mode_weight=0.1, mode_sharing=0.05

@@ -7,15 +7,16 @@ import torch
 from learn_demos import write_demos
 from torch import nn
 
-from apprentice.learn import recipes
+from apprentice.learn.algorithms.chunk_network import Chunks
+from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.cfg import TrainCfg
-from apprentice.learn.chunk_network import Chunks
-from apprentice.learn.dataset import Frames, open_source
+from apprentice.learn.data.dataset import Frames, open_source
+from apprentice.learn.training import recipes
 
 
 @pytest.fixture(scope="module")
 def frames_and_algo(tmp_path_factory: pytest.TempPathFactory):
-    recipes.require_robomimic()
+    require_robomimic()
     from robomimic.algo import algo_factory
     from robomimic.utils import obs_utils
 
@@ -30,7 +31,7 @@ def frames_and_algo(tmp_path_factory: pytest.TempPathFactory):
         config.algo.label_smoothing = 0
         config.algo.execute = 5
         config.algo.chunk = 8
-    with recipes.quiet():
+    with quiet():
         obs_utils.initialize_obs_utils_with_config(config)
         shapes = {key: list(frames.data["obs/" + key].shape[1:]) for key in config.all_obs_keys}
         algo = algo_factory("chunked_bc", config, shapes, ac_dim=7, device=torch.device("cpu"))

@@ -13,9 +13,9 @@ from test_learn_policy import CONFIGS
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
-from apprentice.learn.export import export
-from apprentice.learn.policy import load_policy
-from apprentice.learn.train import train
+from apprentice.learn.play.export import export
+from apprentice.learn.play.policy import load_policy
+from apprentice.learn.training.train import train
 
 KINDS = ("chunked_bc", "open_loop_gru", "rnn_gmm", "transformer")
 
@@ -77,7 +77,7 @@ def test_it_does_not_write_over_what_is_there(trained: Path, exported: Path):
 
 
 def test_a_missing_observation_is_named(exported: Path):
-    from apprentice.learn.onnx_runner import PolicyRunner
+    from apprentice.learn.play.onnx_runner import PolicyRunner
 
     with pytest.raises(ValueError, match="Expected the observation"):
         PolicyRunner(exported).act({})

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from apprentice.learn.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features
+from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features
 from apprentice.poses import exp_rotation, make_pose, rotation_z
 
 

@@ -10,8 +10,8 @@ from learn_demos import observation, write_demos
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
-from apprentice.learn.policy import load_policy
-from apprentice.learn.train import train
+from apprentice.learn.play.policy import load_policy
+from apprentice.learn.training.train import train
 
 OBS = {"observation": {"modalities": {"obs": {"low_dim": ["eef_pos", "gripper_pos"]}}}}
 TRANSFORMER = {"enabled": True, "context_length": 4, "embed_dim": 16, "num_layers": 1, "num_heads": 2}
@@ -108,10 +108,10 @@ def test_environments_that_sit_out_keep_their_place(file: Path, trained: Path):
 def test_robomimic_itself_plays_the_checkpoint_alike(file: Path, trained: Path):
     from robomimic.utils import file_utils
 
-    from apprentice.learn import recipes
+    from apprentice.learn.algorithms.plugins import quiet
 
     policy = load_policy(trained)
-    with recipes.quiet():
+    with quiet():
         checkpoint = str(trained / "policy.pth")
         rollout, _ = file_utils.policy_from_checkpoint(ckpt_path=checkpoint, device=torch.device("cpu"))
     rollout.start_episode()

@@ -16,7 +16,7 @@ from learn_demos import write_demos
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
-from apprentice.learn.train import train
+from apprentice.learn.training.train import train
 
 STEPS = 120
 
@@ -100,7 +100,7 @@ def test_killed_anywhere_it_goes_on_and_ends_with_the_same_weights(
 ):
     output = tmp_path / "run"
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["apprentice.learn.train", "apprentice.learn.robomimic_plugins"])
+    processes.set_forkserver_preload(["apprentice.learn.training.train", "apprentice.learn.algorithms.plugins"])
     moments = random.Random(0)
     for _ in range(3):
         process = processes.Process(target=train_slowly, args=(file, output, small))
@@ -183,7 +183,7 @@ def test_few_demos_make_a_smaller_batch_and_a_notice(small: Path, tmp_path: Path
 
 def test_held_out_demos_are_never_trained_on(file: Path):
     from apprentice.demos import DemoFile
-    from apprentice.learn.dataset import open_source
+    from apprentice.learn.data.dataset import open_source
 
     with DemoFile(file) as demos:
         valid = demos.masks["valid"]

@@ -19,7 +19,7 @@ def main(policy: tyro.conf.Positional[Path], output: Path) -> None:
         policy: Folder that `apprentice train` wrote, or a Robomimic checkpoint.
         output: New folder for policy.onnx, policy.ts, policy.json and onnx_runner.py.
     """
-    from apprentice.learn.export import export
+    from apprentice.learn.play.export import export
 
     exported = export(policy, output)
     say(

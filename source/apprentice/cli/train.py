@@ -25,7 +25,7 @@ def main(
     from apprentice.demos import require_readable
 
     require_readable(file)
-    from apprentice.learn.train import train
+    from apprentice.learn.training.train import train
 
     with drawn("Training") as progress:
         result = train(file, output, cfg, progress)

@@ -59,7 +59,7 @@ def evaluate_checkpoint(
     if finished is not None and _all_drawn(output):
         return finished
     from apprentice.evaluate.videos import render_videos
-    from apprentice.learn.policy import load_policy
+    from apprentice.learn.play.policy import load_policy
     from apprentice.sim.render import StateRenderer
     from apprentice.sim.views import FRONT
     from apprentice.tasks.session import open_session

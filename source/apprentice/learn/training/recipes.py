@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
-from apprentice.learn.dataset import Frames, Source
+from apprentice.learn.data.dataset import Frames, Source
 
 _RNN_GMM = {
     "gmm": {"enabled": True},
@@ -51,29 +49,6 @@ _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
 """What Isaac Lab's own configs observe; preferred because other terms may be in world coordinates."""
 _LAST_ACTION = ("actions", "last_action")
 _PROPRIOCEPTION = ("gripper", "finger", "hand_joint")
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Robomimic, which reports its inner life on stdout."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
-
-
-def require_robomimic() -> None:
-    """Import Robomimic and what we add to it.
-
-    Raises:
-        UserError: If Robomimic is not installed.
-    """
-    try:
-        with quiet():
-            from apprentice.learn import robomimic_plugins  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"Expected Robomimic 0.3.0, but {error}; install it with `pip install --no-deps robomimic==0.3.0`"
-            " (the README lists what it needs besides)."
-        ) from error
 
 
 def load_config(cfg: TrainCfg) -> Any:
@@ -147,8 +122,8 @@ def data_keys(config: Any, source: Source) -> list[str]:
 
 def recognise_actions(config: Any, frames: Frames) -> None:
     """Fill in what the columns of the actions mean (chunked BC)."""
-    from apprentice.learn.action_space import recognise
-    from apprentice.learn.features import EEF_POSE
+    from apprentice.learn.data.action_space import recognise
+    from apprentice.learn.data.features import EEF_POSE
 
     eefs = list(config.algo.features.eefs)
     space = recognise(
@@ -178,7 +153,7 @@ def epoch_steps(config: Any, batches: int) -> int:
 
 
 def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> Any:
-    from apprentice.learn.features import EEF_POSE, OBJECT_POSE, FeatureCfg
+    from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg
 
     named = list(config.observation.modalities.obs.low_dim)
     keys = named or available

@@ -16,14 +16,16 @@ from torch import Tensor
 
 from apprentice.demos.durable import WriterLock
 from apprentice.errors import UserError
-from apprentice.learn import recipes, setup
-from apprentice.learn.batches import Batches, nest
+from apprentice.learn.algorithms.plugins import require_robomimic
 from apprentice.learn.cfg import TrainCfg, TrainResult
-from apprentice.learn.checkpoint import POLICY, STATE, load_state, save_policy, save_state
-from apprentice.learn.dataset import open_source
-from apprentice.learn.interrupt import Interrupt
-from apprentice.learn.policy import BatchedPolicy
-from apprentice.learn.run_folder import Log, claim, describe, result_of
+from apprentice.learn.data.batches import Batches, nest
+from apprentice.learn.data.dataset import open_source
+from apprentice.learn.files import POLICY, STATE
+from apprentice.learn.play.policy import BatchedPolicy
+from apprentice.learn.training import recipes, setup
+from apprentice.learn.training.checkpoint import load_state, save_policy, save_state
+from apprentice.learn.training.interrupt import Interrupt
+from apprentice.learn.training.run_folder import Log, claim, describe, result_of
 from apprentice.progress import Progress, silent
 
 _VALID_BATCHES = 4
@@ -55,7 +57,7 @@ def train(
         UserError: If the demos, the config or an earlier run in `output` do not fit, if the loss is not finite, or
             after Ctrl-C, once the state is saved.
     """
-    recipes.require_robomimic()
+    require_robomimic()
     _seed_everything(cfg.seed)
     device = _device(cfg.device)
 

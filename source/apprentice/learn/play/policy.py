@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from apprentice.errors import UserError
-from apprentice.learn.checkpoint import POLICY
-from apprentice.learn.play import Memory, Noise, Step, step_function
-from apprentice.learn.recipes import quiet, require_robomimic
+from apprentice.learn.algorithms.plugins import quiet, require_robomimic
+from apprentice.learn.files import POLICY
+from apprentice.learn.play.step import Memory, Noise, Step, step_function
 
 
 class BatchedPolicy:

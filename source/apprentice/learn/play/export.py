@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from apprentice.errors import UserError
-from apprentice.learn import onnx_runner
-from apprentice.learn.policy import BatchedPolicy, load_policy
+from apprentice.learn.play import onnx_runner
+from apprentice.learn.play.policy import BatchedPolicy, load_policy
 from apprentice.poses import exp_rotation, make_pose
 
 ONNX, TORCHSCRIPT, ABOUT, RUNNER = "policy.onnx", "policy.ts", "policy.json", "onnx_runner.py"

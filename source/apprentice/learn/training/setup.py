@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from apprentice.learn import recipes
-from apprentice.learn.batches import Batches, WindowCfg, Windows
-from apprentice.learn.dataset import Frames
+from apprentice.learn.algorithms.plugins import quiet
+from apprentice.learn.data.batches import Batches, WindowCfg, Windows
+from apprentice.learn.data.dataset import Frames
 
 
 def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[str, Any]]:
@@ -17,7 +17,7 @@ def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[s
     from robomimic.algo import algo_factory
     from robomimic.utils import obs_utils
 
-    with recipes.quiet():
+    with quiet():
         obs_utils.initialize_obs_utils_with_config(config)
         shapes = {
             key: obs_utils.get_processed_shape(

@@ -16,11 +16,6 @@ from torch import Tensor
 
 from apprentice.errors import UserError
 
-POLICY = "policy.pth"
-STATE = "state.pt"
-CONFIG = "config.json"
-LOG = "log.jsonl"
-
 Optimisers = list[tuple[str, Any]]
 
 

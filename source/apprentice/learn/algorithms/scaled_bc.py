@@ -1,7 +1,6 @@
-"""What Apprentice adds to Robomimic. Importing this module registers it; Robomimic itself stays as it is.
+"""`bc_scaled_actions`: Robomimic's `bc` in all its forms, with the actions scaled to what its tanh outputs can reach.
 
-`chunked_bc` is ours. `bc_scaled_actions` is Robomimic's `bc` in all its forms, with the actions scaled to what its tanh
-outputs can reach; the range is part of the weights, so a checkpoint cannot be played without it.
+The range is part of the weights, so a checkpoint cannot be played without it. Importing this module registers it.
 """
 
 from __future__ import annotations
@@ -14,10 +13,6 @@ import torch
 from robomimic.algo import PolicyAlgo, algo_name_to_factory_func, register_algo_factory_func
 from robomimic.config.bc_config import BCConfig
 from torch import Tensor, nn
-
-from apprentice.learn.chunked_bc import ChunkedBC, ChunkedBCConfig
-
-__all__ = ["ActionRange", "ChunkedBC", "ChunkedBCConfig", "ScaledBCConfig"]
 
 SCALED_BC = "bc_scaled_actions"
 _MARGIN = 0.95

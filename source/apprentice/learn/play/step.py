@@ -24,7 +24,7 @@ def step_function(algo: Any) -> Step:
     """How this Robomimic algorithm acts."""
     from robomimic.algo.bc import BC_GMM, BC_RNN, BC_RNN_GMM, BC_Gaussian, BC_Transformer, BC_Transformer_GMM
 
-    from apprentice.learn.chunked_bc import ChunkedBC
+    from apprentice.learn.algorithms.chunked_bc import ChunkedBC
 
     if isinstance(algo, ChunkedBC):
         return lambda obs, memory, age, noise: algo.step(obs, memory, age)

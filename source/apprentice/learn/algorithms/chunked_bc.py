@@ -19,9 +19,9 @@ from robomimic.config.base_config import BaseConfig
 from robomimic.config.config import Config
 from torch import Tensor, nn
 
-from apprentice.learn.action_space import ActionSpace
-from apprentice.learn.chunk_network import ChunkNetwork, Chunks, losses
-from apprentice.learn.features import EEF_POSE, FeatureCfg, features
+from apprentice.learn.algorithms.chunk_network import ChunkNetwork, Chunks, losses
+from apprentice.learn.data.action_space import ActionSpace
+from apprentice.learn.data.features import EEF_POSE, FeatureCfg, features
 from apprentice.poses import exp_rotation, log_rotation, make_pose, position, rotation
 
 Memory = dict[str, Tensor]

@@ -11,8 +11,9 @@ from typing import Any
 from apprentice import __version__
 from apprentice.errors import UserError
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
-from apprentice.learn.checkpoint import CONFIG, LOG, POLICY, STATE, write_atomically, write_json
-from apprentice.learn.dataset import Frames, Source, fingerprint
+from apprentice.learn.data.dataset import Frames, Source, fingerprint
+from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
+from apprentice.learn.training.checkpoint import write_atomically, write_json
 
 
 def describe(

@@ -1,0 +1,1 @@
+"""What Apprentice adds to Robomimic's algorithms. Importing `plugins` registers it."""

@@ -1,0 +1,1 @@
+"""What is learned from: demos as tensors, what their actions mean, features, batches."""

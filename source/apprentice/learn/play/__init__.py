@@ -1,0 +1,1 @@
+"""Checkpoints that act: in many environments at once, or exported to run without torch."""
