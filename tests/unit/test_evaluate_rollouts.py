@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from apprentice import poses
+from apprentice.demos.start_states import StartStates
 from apprentice.errors import UserError
 from apprentice.evaluate import results
 from apprentice.evaluate.cfg import EvaluateCfg
@@ -48,6 +49,10 @@ class PointWorld:
             self.button[env_id] = far * (torch.rand(2, generator=torch.Generator().manual_seed(seed)) + 0.2)
             self.springs[env_id] = seed % 7 == 0
             self.point[env_id], self.pressed[env_id] = 0.0, 0
+        return self.observe()
+
+    def set_state(self, state, env_ids):
+        self.point[env_ids], self.button[env_ids] = state["hand/position"], state["button/position"]
         return self.observe()
 
     def step(self, actions, active=None):
@@ -335,6 +340,69 @@ def test_two_policies_are_compared_state_by_state(tmp_path, checkpoint):
     assert comparison.paired.only_first == comparison.first.successes - comparison.second.successes > 5
     assert comparison.paired.verdict == "first better"
     assert compare(tmp_path / "first", tmp_path / "first").paired.verdict == "undecided"
+
+
+def make_starts(count: int = 12) -> StartStates:
+    """The point beside the button, and far from it, in turn; all of one episode, whose button springs back."""
+    near = np.arange(count) % 3 == 0
+    return StartStates(
+        task="Point-Press",
+        variant="d0",
+        states={
+            "hand/position": np.where(near[:, None], 0.9, -30.0).astype(np.float32) * np.ones((1, 2), np.float32),
+            "button/position": np.ones((count, 2), np.float32),
+        },
+        seeds=np.full(count, 8, np.int64),
+        kinds=tuple("near" if one else "far" for one in near),
+    )
+
+
+@pytest.mark.parametrize("num_envs", [1, 5, 16])
+def test_rollouts_start_from_given_states(tmp_path, checkpoint, num_envs):
+    cfg, starts = replace(CFG, rollouts=12), make_starts()
+    arguments = {"checkpoint": checkpoint, "output": tmp_path / "out", "starts": starts}
+    evaluation = evaluate(Presser(), PointWorld(num_envs), cfg, **arguments)
+    rows = facts(tmp_path / "out")
+    assert [(row["index"], row["seed"], row["kind"]) for row in rows] == [(k, 8, starts.kinds[k]) for k in range(12)]
+    assert all(row["success"] == (row["kind"] == "near") for row in rows)
+    low, high = success_interval(4, 4)
+    assert evaluation.per_kind == [
+        {"kind": "near", "rollouts": 4, "successes": 4, "success_rate": 1.0, "interval_95": [low, high]},
+        {
+            "kind": "far",
+            "rollouts": 8,
+            "successes": 0,
+            "success_rate": 0.0,
+            "interval_95": list(success_interval(0, 8)),
+        },
+    ]
+    assert evaluation.states_sha256 == starts.sha256
+    comparison = compare(tmp_path / "out", tmp_path / "out")
+    assert comparison.paired.rollouts == 12
+    with pytest.raises(UserError, match="states_sha256"):
+        other = starts.select(reversed(range(12)))
+        evaluate(Presser(), PointWorld(num_envs), cfg, **arguments | {"starts": other})
+    with pytest.raises(UserError, match="Expected 40 start states, one for each rollout, found 12"):
+        evaluate(Presser(), PointWorld(num_envs), CFG, **arguments | {"output": tmp_path / "new"})
+
+
+def test_evaluations_from_states_and_from_seeds_are_not_compared(tmp_path, checkpoint):
+    cfg = replace(CFG, rollouts=12)
+    play(tmp_path / "seeds", checkpoint, cfg=cfg)
+    evaluate(Presser(), PointWorld(4), cfg, checkpoint=checkpoint, output=tmp_path / "states", starts=make_starts())
+    with pytest.raises(UserError, match="same states_sha256"):
+        compare(tmp_path / "seeds", tmp_path / "states")
+
+
+def test_an_evaluation_of_before_start_states_is_still_read(tmp_path, checkpoint):
+    evaluation, _ = play(tmp_path / "out", checkpoint)
+    path = tmp_path / "out" / "evaluation.json"
+    old = {
+        key: value for key, value in json.loads(path.read_text()).items() if key not in ("states_sha256", "per_kind")
+    }
+    path.write_text(json.dumps(old))
+    again, world = play(tmp_path / "out", checkpoint)
+    assert (again, world.steps_taken) == (evaluation, 0)
 
 
 def test_evaluations_of_different_initial_states_are_not_compared(tmp_path, checkpoint):

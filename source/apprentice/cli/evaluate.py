@@ -43,6 +43,12 @@ def main(
             else f"not clear of {100 * result.clear_of:g} %"
         )
         say(f"The success rate is {answer} after {result.rollouts} of at most {result.asked} rollouts.")
+    for part in result.per_kind:
+        low, high = part["interval_95"]
+        say(
+            f"  from {part['kind']}: {part['successes']}/{part['rollouts']}, {100 * part['success_rate']:.1f} % "
+            f"[{100 * low:.1f}, {100 * high:.1f}]"
+        )
     for part in result.per_subtask:
         if part["failures"]:
             say(f"  {part['failures']} of {part['entered']} failed at {part['subtask']}")

@@ -29,7 +29,7 @@ def compare(first: Path, second: Path) -> Comparison:
         UserError: If a folder holds no finished evaluation, or the two are not of the same rollouts.
     """
     one, two = read(first), read(second)
-    for key in ("task", "variant", "held_steps", "horizon"):
+    for key in ("task", "variant", "held_steps", "horizon", "states_sha256"):
         if getattr(one, key) != getattr(two, key):
             raise UserError(
                 f"Expected two evaluations with the same {key}, found {getattr(one, key)} in {first} and "
@@ -41,13 +41,14 @@ def compare(first: Path, second: Path) -> Comparison:
             f"Expected two evaluations of the same initial states, found {_seeds(one)} in {first} and {_seeds(two)} "
             f"in {second}; give both the same --seed and --rollouts."
         )
-    seeds = sorted(outcomes_first)
-    paired = compare_paired([outcomes_first[seed] for seed in seeds], [outcomes_second[seed] for seed in seeds])
+    starts = sorted(outcomes_first)
+    paired = compare_paired([outcomes_first[start] for start in starts], [outcomes_second[start] for start in starts])
     return Comparison(first=one, second=two, paired=paired)
 
 
-def _outcomes(directory: Path) -> dict[int, bool]:
-    return {int(row["seed"]): bool(row["success"]) for row in read_rollouts(directory)}
+def _outcomes(directory: Path) -> dict[tuple[int, int], bool]:
+    """Success by seed and number: several start states may be of one episode."""
+    return {(int(row["seed"]), int(row["index"])): bool(row["success"]) for row in read_rollouts(directory)}
 
 
 def _seeds(evaluation: Evaluation) -> str:

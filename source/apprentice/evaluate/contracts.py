@@ -66,6 +66,10 @@ class Simulation(Protocol):
         """Reset these environments, each to the initial state of its seed."""
         ...
 
+    def set_state(self, state: States, env_ids: Sequence[int]) -> Observations:
+        """Put these environments into states, as `state` gives them; rows for them only."""
+        ...
+
     def step(self, actions: torch.Tensor, active: torch.Tensor | None = None) -> Observations:
         """Advance the active environments by one control step; the others stand still."""
         ...

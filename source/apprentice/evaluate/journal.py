@@ -33,13 +33,15 @@ class Identity:
     rollouts: int
     """How many are to be played, at most."""
     seed: int
-    """Rollout i starts from the initial state of seed + i."""
+    """Rollout i starts from the initial state of seed + i, unless there are start states."""
     held_steps: int
     """Control steps in a row for which success must hold."""
     horizon: int
     """Control steps after which a rollout has failed."""
     clear_of: float | None
     """Success rate at which to stop once it is clear on which side of it the policy is; None to play all."""
+    states_sha256: str | None = None
+    """Digest of the start states; None where rollouts start from the initial states of seeds."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -47,9 +49,9 @@ class Rollout:
     """One attempt of the policy."""
 
     index: int
-    """Its number; the initial state is that of the evaluation's seed plus this."""
+    """Its number. The initial state is that of the evaluation's seed plus this, or the start state of this number."""
     seed: int
-    """Of the initial state."""
+    """Of the initial state, or of the episode that the start state is of."""
     success: bool
     """Whether success was held."""
     success_any_step: bool
@@ -68,6 +70,8 @@ class Rollout:
     """Which start of the evaluation played it: 0, and one more after each interruption."""
     run_seconds: float
     """Seconds from that start to the end of this rollout."""
+    kind: str | None = None
+    """What the start state was, such as "drop"; None for the initial state of a seed."""
 
 
 class Journal:

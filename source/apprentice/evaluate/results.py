@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Evaluation:
     clear: str | None
     """"above" or "below" `clear_of`, if that became clear."""
     seed: int
-    """Rollout i started from the initial state of seed + i."""
+    """Rollout i started from the initial state of seed + i, unless there were start states."""
     held_steps: int
     """Control steps in a row for which success had to hold."""
     horizon: int
@@ -64,6 +64,10 @@ class Evaluation:
     """Control steps of all environments per second of wall time, policy and simulator together."""
     wall_seconds: float
     """Time spent playing, without starting the simulator."""
+    states_sha256: str | None = None
+    """Digest of the start states, if rollouts did not start from the initial states of seeds."""
+    per_kind: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """For start states, by `kind` in the order of the file: `rollouts`, `successes`, `success_rate`, `interval_95`."""
 
 
 def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> Evaluation:
@@ -103,6 +107,7 @@ def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequenc
         env_steps=int(steps.sum()),
         env_steps_per_s=float(steps.sum() / wall_seconds) if wall_seconds > 0 else 0.0,
         wall_seconds=wall_seconds,
+        per_kind=_kinds(rollouts),
     )
 
 
@@ -173,6 +178,16 @@ def _failures(rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> list[dict
         entered -= failures[subtask]
     if diverged:
         table.append({"subtask": DIVERGED, "entered": len(rollouts), "failures": diverged})
+    return table
+
+
+def _kinds(rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
+    table: list[dict[str, Any]] = []
+    for kind in dict.fromkeys(rollout.kind for rollout in rollouts if rollout.kind is not None):
+        outcomes = [rollout.success for rollout in rollouts if rollout.kind == kind]
+        rate, ends = sum(outcomes) / len(outcomes), success_interval(sum(outcomes), len(outcomes))
+        row = {"rollouts": len(outcomes), "successes": sum(outcomes), "success_rate": rate, "interval_95": list(ends)}
+        table.append({"kind": kind} | row)
     return table
 
 

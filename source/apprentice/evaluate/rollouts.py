@@ -1,7 +1,8 @@
 """Plays a policy in many environments at once and counts held successes.
 
-Rollout i starts from the initial state of seed + i, whichever environment plays it and however many there are. An
-environment whose rollout ends begins the next one at once; the others do not notice.
+Rollout i starts from the initial state of seed + i, or from start state i where such are given, whichever environment
+plays it and however many there are. An environment whose rollout ends begins the next one at once; the others do not
+notice.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 
 from apprentice import poses
+from apprentice.demos.start_states import StartStates, require_fitting
 from apprentice.errors import UserError
 from apprentice.evaluate import results
 from apprentice.evaluate.cfg import EvaluateCfg
@@ -44,7 +46,15 @@ def checkpoint_sha256(checkpoint: Path) -> str:
         ) from error
 
 
-def identify(cfg: EvaluateCfg, *, checkpoint: Path, task: str, variant: str | None, backend: str) -> Identity:
+def identify(
+    cfg: EvaluateCfg,
+    *,
+    checkpoint: Path,
+    task: str,
+    variant: str | None,
+    backend: str,
+    starts: StartStates | None = None,
+) -> Identity:
     """What names this evaluation; with it `results.read_finished` tells, before a simulator starts, if it is done."""
     return Identity(
         task=task,
@@ -56,6 +66,7 @@ def identify(cfg: EvaluateCfg, *, checkpoint: Path, task: str, variant: str | No
         held_steps=cfg.held_steps,
         horizon=cfg.horizon,
         clear_of=cfg.clear_of,
+        states_sha256=None if starts is None else starts.sha256,
     )
 
 
@@ -66,6 +77,7 @@ def evaluate(
     *,
     checkpoint: Path,
     output: Path,
+    starts: StartStates | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Play the policy and write what happened.
@@ -78,12 +90,22 @@ def evaluate(
         cfg: How many rollouts, and what counts as success.
         checkpoint: File or folder of the policy, to tell evaluations apart.
         output: Folder for `evaluation.json`, `rollouts.parquet` and the states of a few rollouts.
+        starts: States to start from, one for each rollout; None starts from the initial states of seeds.
         progress: Told of finished rollouts.
 
     Raises:
-        UserError: If `output` holds another evaluation, is being written, or cannot be.
+        UserError: If `output` holds another evaluation, is being written, or cannot be; or there are too few start
+            states, or they are of another task.
     """
-    identity = identify(cfg, checkpoint=checkpoint, task=session.task, variant=session.variant, backend=session.backend)
+    _check_starts(starts, session, cfg)
+    identity = identify(
+        cfg,
+        checkpoint=checkpoint,
+        task=session.task,
+        variant=session.variant,
+        backend=session.backend,
+        starts=starts,
+    )
     finished = results.read_finished(output, identity)
     if finished is not None:
         return finished
@@ -94,7 +116,7 @@ def evaluate(
         recorder = TrajectoryRecorder(
             output / "trajectories", num_envs=session.num_envs, horizon=cfg.horizon, keep=cfg.videos
         )
-        for rollout in _play(policy, session, cfg, pending, recorder, journal.run):
+        for rollout in _play(policy, session, cfg, starts, pending, recorder, journal.run):
             journal.append(rollout)
             if _clear(journal.rollouts, cfg):
                 break
@@ -104,6 +126,14 @@ def evaluate(
         evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info))
         results.write(output, evaluation, journal.rollouts)
     return evaluation
+
+
+def _check_starts(starts: StartStates | None, session: Simulation, cfg: EvaluateCfg) -> None:
+    if starts is None:
+        return
+    require_fitting(starts, session.task, list(session.state()))
+    if len(starts) < cfg.rollouts:
+        raise UserError(f"Expected {cfg.rollouts} start states, one for each rollout, found {len(starts)}.")
 
 
 def _clear(rollouts: Sequence[Rollout], cfg: EvaluateCfg) -> bool:
@@ -125,13 +155,14 @@ def _play(
     policy: Policy,
     session: Simulation,
     cfg: EvaluateCfg,
+    starts: StartStates | None,
     pending: Sequence[int],
     recorder: TrajectoryRecorder,
     run: int,
 ) -> Iterator[Rollout]:
     """Play the pending rollouts, yielding each when it ends."""
     waiting, started = deque(pending), time.perf_counter()
-    slots = _Slots(session, cfg)
+    slots = _Slots(session, cfg, starts)
     policy.start(session.num_envs)
     obs = _begin(policy, session, slots, recorder, waiting, list(range(session.num_envs)))
     while slots.active.any():
@@ -164,8 +195,11 @@ def _begin(
     if not env_ids:
         return {}
     indices = [waiting.popleft() for _ in env_ids]
-    seeds = [slots.cfg.seed + index for index in indices]
+    seeds = [slots.seed(index) for index in indices]
     obs = session.reset(env_ids, seeds)
+    if slots.starts is not None:
+        states = {key: torch.from_numpy(value[indices]) for key, value in slots.starts.states.items()}
+        obs = session.set_state(states, env_ids)
     policy.reset(env_ids, seeds)
     rows = torch.tensor(env_ids)
     slots.begin(rows, indices, obs)
@@ -190,8 +224,8 @@ def _act(policy: Policy, obs: Observations, active: torch.Tensor) -> tuple[torch
 class _Slots:
     """What each environment's rollout has come to."""
 
-    def __init__(self, session: Simulation, cfg: EvaluateCfg) -> None:
-        self.cfg = cfg
+    def __init__(self, session: Simulation, cfg: EvaluateCfg, starts: StartStates | None) -> None:
+        self.cfg, self.starts = cfg, starts
         self._info: TaskInfo = session.task_info
         self._signals = subtask_names(self._info)
         count = session.num_envs
@@ -206,6 +240,10 @@ class _Slots:
         self._index = [-1] * count
         self._initial_poses: list[dict[str, list[float]]] = [{}] * count
         self._started = [0.0] * count
+
+    def seed(self, index: int) -> int:
+        """Seed of a rollout's initial state, or of the episode that its start state is of."""
+        return self.cfg.seed + index if self.starts is None else int(self.starts.seeds[index])
 
     def begin(self, env_ids: torch.Tensor, indices: Sequence[int], obs: Observations) -> None:
         self.active[env_ids] = True
@@ -238,7 +276,7 @@ class _Slots:
         index = self._index[env_id]
         return Rollout(
             index=index,
-            seed=self.cfg.seed + index,
+            seed=self.seed(index),
             success=success,
             success_any_step=bool(self._any_success[env_id]),
             steps=int(self.steps[env_id]),
@@ -248,6 +286,7 @@ class _Slots:
             wall_seconds=time.perf_counter() - self._started[env_id],
             run=run,
             run_seconds=run_seconds,
+            kind=None if self.starts is None else self.starts.kinds[index],
         )
 
     def _failed_subtask(self, env_id: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,9 @@ class EvaluationCfg(EvaluateCfg):
     """Task to play; by default the one that the policy's demos are of."""
     variant: str | None = None
     """Difficulty variant, for tasks that have them."""
+    states: Path | None = None
+    """File of start states, such as the mishaps.hdf5 of a suite: rollout i starts from state i, and at most as many are
+    played as there are."""
     backend: str = "native"
     """Physics backend."""
     num_envs: int = 100
@@ -48,13 +51,18 @@ def evaluate_checkpoint(
         drawing: Told of drawn frames.
 
     Raises:
-        UserError: If the policy or the task can't be opened, or `output` holds another evaluation.
+        UserError: If the policy, the task or the start states can't be opened, or `output` holds another evaluation.
     """
+    from apprentice.demos.start_states import read_start_states
     from apprentice.evaluate.results import read_finished
     from apprentice.evaluate.rollouts import evaluate, identify
 
     task = _task(checkpoint, cfg.task)
-    identity = identify(cfg, checkpoint=checkpoint, task=task, variant=cfg.variant, backend=cfg.backend)
+    starts = None
+    if cfg.states is not None:
+        starts = read_start_states(cfg.states)
+        cfg = replace(cfg, rollouts=min(cfg.rollouts, len(starts)), variant=cfg.variant or starts.variant)
+    identity = identify(cfg, checkpoint=checkpoint, task=task, variant=cfg.variant, backend=cfg.backend, starts=starts)
     finished = read_finished(output, identity)
     if finished is not None and _all_drawn(output):
         return finished
@@ -68,7 +76,7 @@ def evaluate_checkpoint(
     with open_session(
         task, backend=cfg.backend, num_envs=cfg.num_envs, variant=cfg.variant, threads=cfg.threads
     ) as session:
-        result = evaluate(policy, session, cfg, checkpoint=checkpoint, output=output, progress=progress)
+        result = evaluate(policy, session, cfg, checkpoint=checkpoint, output=output, starts=starts, progress=progress)
         if cfg.videos:
             with contextlib.closing(StateRenderer(session)) as renderer:
                 render_videos(
