@@ -7,7 +7,6 @@ import torch
 from learn_demos import write_demos
 from torch import nn
 
-from apprentice.learn.algorithms.chunk_network import Chunks
 from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, open_source
@@ -50,7 +49,7 @@ class Oracle(nn.Module):
         targets = encoded["targets"].unflatten(-1, self.inner.target_mean.shape)
         self.known = self.inner.normalise(encoded["obs/features"])
         self.targets = (targets - self.inner.target_mean) / self.inner.target_std
-        self.logits = encoded["switches"].unflatten(-1, (self.inner.chunk, self.inner.switches)) - 0.5
+        self.logits = encoded["switches"].unflatten(-1, (self.inner.sizes.chunk, self.inner.sizes.switches)) - 0.5
 
     def __getattr__(self, name: str):
         try:
@@ -58,9 +57,9 @@ class Oracle(nn.Module):
         except AttributeError:
             return getattr(super().__getattr__("inner"), name)
 
-    def forward(self, history: torch.Tensor):
-        frame = torch.cdist(history[:, -1], self.known).argmin(1)
-        return Chunks(self.targets[frame, None], self.logits[frame, None], torch.zeros(len(frame), 1))
+    def predict(self, context: torch.Tensor, noise: torch.Tensor):
+        frame = torch.cdist(context[:, -self.known.shape[1] :], self.known).argmin(1)
+        return self.targets[frame], self.logits[frame]
 
 
 def test_recorded_actions_are_reproduced_by_the_chunks_they_were_turned_into(frames_and_algo):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from apprentice.demos import masks
 from apprentice.demos.hdf5 import H5, dataset_keys, expand_keys, is_dataset, read_array, read_attrs
+from apprentice.demos.mapped import mapped
 from apprentice.demos.parts import list_parts, task_of
 from apprentice.demos.schema import Demo, not_finite, problems, user_error
 from apprentice.demos.view import StoreView
@@ -123,19 +124,22 @@ class DemoFile:
         return Demo(actions=tree.pop("actions"), data=tree, success=success, attrs=attrs, name=name)
 
     def stack(
-        self, keys: Sequence[str], names: Sequence[str] | None = None
+        self, keys: Sequence[str], names: Sequence[str] | None = None, images_on: Path | None = None
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
         """Read some arrays of many demos, one after the other in memory: what policies are trained from.
 
         Args:
             keys: Paths of the arrays, one row per step, such as "actions" and "obs/eef_pos".
             names: Which demos, in this order. None takes all.
+            images_on: Folder on whose disk images (arrays of bytes) are put, to be mapped into memory: they may be
+                larger than it. The files have no names and end with the arrays. None puts them into memory.
 
         Returns:
             By key the rows of all demos, shape (sum of lengths, ...), and the length of each demo, shape (demos,).
 
         Raises:
-            UserError: If an array is missing, not finite, or differs in shape from that of the other demos.
+            UserError: If an array is missing, not finite, or differs in shape from that of the other demos, or if the
+                disk is too small for the images.
         """
         names = self.names if names is None else list(names)
         lengths = np.array([self.length(name) for name in names], np.int64)
@@ -147,7 +151,10 @@ class DemoFile:
                     dataset = self._dataset(name, key, group)
                     whole = stacked.get(key)
                     if whole is None:
-                        whole = stacked[key] = np.empty((int(lengths.sum()), *dataset.shape[1:]), dataset.dtype)
+                        shape = (int(lengths.sum()), *dataset.shape[1:])
+                        on_disk = dataset.dtype == np.uint8 and len(shape) > 2
+                        whole = mapped(images_on, shape) if images_on and on_disk else np.empty(shape, dataset.dtype)
+                        stacked[key] = whole
                     expected = (int(end - start), *whole.shape[1:])
                     if dataset.shape != expected:
                         text = f"expected shape {expected}, found {dataset.shape}"

@@ -26,6 +26,9 @@ class TrainCfg:
     """Windows in a batch. Default: the config's."""
     seed: int = 0
     """Seed of the weights, the order of the batches and every random number of the algorithm."""
+    cameras: tuple[str, ...] = ()
+    """Learn from the images of these cameras and proprioception, not from object poses. The demos need
+    `obs/<camera>_image`: `apprentice render` draws them."""
     demos: int | None = None
     """Train on the first so many demos only. Default: all."""
     mask: str | None = None

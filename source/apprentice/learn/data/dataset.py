@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,8 +52,8 @@ class Source:
         """Keys below `obs/`."""
         return [key.removeprefix("obs/") for key in self.keys if key.startswith("obs/")]
 
-    def read(self, keys: Sequence[str], names: Sequence[str]) -> Frames:
-        """Frames of some demos.
+    def read(self, keys: Sequence[str], names: Sequence[str], images_on: Path | None = None) -> Frames:
+        """Frames of some demos. Images lie on the disk of `images_on`, mapped into memory.
 
         Raises:
             UserError: If a key is missing, its rows are not those of the actions, or a value is not finite.
@@ -64,8 +63,8 @@ class Source:
             known = ", ".join(key for key in self.keys if key.startswith("obs/") or "/" not in key)
             raise UserError(f"Expected {_listed(missing)} in every demo of {self.path}, found only: {known}.")
         with DemoFile(self.path) as file:
-            arrays, lengths = file.stack(list(keys), list(names))
-        data = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
+            arrays, lengths = file.stack(list(keys), list(names), images_on)
+        data = {key: torch.from_numpy(value) for key, value in arrays.items()}
         return Frames(names=list(names), lengths=[int(n) for n in lengths], data=data)
 
 

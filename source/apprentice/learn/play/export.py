@@ -118,6 +118,7 @@ def export(checkpoint: Path, output: Path) -> Exported:
         "task": policy.about.get("task"),
         "control_hz": policy.about.get("control_hz"),
         "action_dim": policy.action_dim,
+        "noise_size": policy.noise_size,
         "observations": {key: {"shape": list(shape), "dtype": kind} for key, (shape, kind) in shapes.items()},
         "memory": {key: {"shape": list(v.shape[1:]), "dtype": _kind(v)} for key, v in module.memory.items()},
         "inputs": module.inputs,
@@ -146,7 +147,7 @@ def _compare(
     differences = [0.0, 0.0]
     for step in range(CHECKED_STEPS):
         obs = _observation(shapes, generator)
-        drawn = torch.from_numpy(onnx_runner.draw(noise, policy.action_dim))
+        drawn = torch.from_numpy(onnx_runner.draw(noise, policy.noise_size))
         age = torch.tensor([step])
         with torch.no_grad():
             action, memory = policy.step(obs, memory, age, lambda drawn=drawn: drawn)
@@ -184,7 +185,7 @@ def _no_validation() -> Iterator[None]:
 
 
 def _noise(policy: BatchedPolicy) -> Tensor:
-    return torch.full((1, 1 + policy.action_dim), 0.5)
+    return torch.full((1, 1 + policy.noise_size), 0.5)
 
 
 def _kind(value: Tensor) -> str:

@@ -15,9 +15,9 @@ import numpy as np
 import onnxruntime
 
 
-def draw(generator: np.random.Generator, action_dim: int) -> np.ndarray:
-    """Noise of a step, for policies that draw their actions: one uniform number, then normal ones. Shape (1, 1 + A)."""
-    parts = generator.random(1), generator.standard_normal(action_dim)
+def draw(generator: np.random.Generator, size: int) -> np.ndarray:
+    """Noise of a step, for policies that draw their actions: one uniform number, then `size` normal ones."""
+    parts = generator.random(1), generator.standard_normal(size)
     return np.concatenate(parts).astype(np.float32)[None]
 
 
@@ -40,6 +40,7 @@ class PolicyRunner:
         self._memory_shapes = {key: (tuple(one["shape"]), one["dtype"]) for key, one in about["memory"].items()}
         self._noise = np.random.default_rng(seed)
         self.action_dim: int = about["action_dim"]
+        self._noise_size: int = about["noise_size"]
         self.control_hz: float | None = about["control_hz"]
         """Control steps per second at which the policy was trained."""
         self.task: str | None = about["task"]
@@ -79,7 +80,7 @@ class PolicyRunner:
             given[f"obs/{key}"] = value[None]
         given |= self._memory
         given["age"] = np.array([self._age], dtype=np.int64)
-        given["noise"] = draw(self._noise, self.action_dim)
+        given["noise"] = draw(self._noise, self._noise_size)
         results = self._session.run(self._outputs, {key: value for key, value in given.items() if key in self._used})
         action, *after = (np.asarray(result) for result in results)
         self._memory = dict(zip(self._memory, after, strict=True))

@@ -15,7 +15,7 @@ from torch import Tensor
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.files import POLICY
-from apprentice.learn.play.step import Memory, Noise, Step, step_function
+from apprentice.learn.play.step import Memory, Noise, Step, noise_size, step_function
 
 
 class BatchedPolicy:
@@ -46,6 +46,7 @@ class BatchedPolicy:
         self.nets: torch.nn.ModuleDict = algo.nets
         self._shapes: Mapping[str, Sequence[int]] = algo.obs_key_shapes
         self._step: Step = step_function(algo)
+        self.noise_size = noise_size(algo)
         self._statistics = {
             key: tuple(
                 # statistics of a frame stack repeat those of one frame
@@ -128,7 +129,7 @@ class BatchedPolicy:
             obs: Observations by key. Shape (N, ...).
             memory: What this returned a step ago, {} if nothing yet. Shape (N, ...).
             age: Steps since each environment was reset. Shape (N,).
-            noise: Draws the noise of policies that draw their actions. Shape (N, 1 + A).
+            noise: Draws the noise of policies that draw their actions. Shape (N, 1 + noise_size).
 
         Returns:
             Raw actions of shape (N, A), and the memory for the next step.
@@ -172,7 +173,7 @@ class BatchedPolicy:
         return prepared
 
     def _draw(self, rows: Tensor) -> Tensor:
-        drawn = [(torch.rand(1, generator=g), torch.randn(self.action_dim, generator=g)) for g in self._of(rows)]
+        drawn = [(torch.rand(1, generator=g), torch.randn(self.noise_size, generator=g)) for g in self._of(rows)]
         return torch.stack([torch.cat(parts) for parts in drawn]).to(self._device)
 
     def _of(self, rows: Tensor) -> list[torch.Generator]:

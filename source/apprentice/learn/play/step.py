@@ -15,19 +15,26 @@ from torch import Tensor
 Memory = dict[str, Tensor]
 """One row for each environment."""
 Noise = Callable[[], Tensor]
-"""Draws each environment's own noise: a uniform number in [0, 1), then A normal ones. Shape (N, 1 + A)."""
+"""Draws each environment's own noise: a uniform number in [0, 1), then `noise_size` normal ones."""
 Step = Callable[[Mapping[str, Tensor], Memory, Tensor, Noise], tuple[Tensor, Memory]]
 """(observations, memory or {}, steps since reset of shape (N,), noise) to (actions, memory)."""
+
+
+def noise_size(algo: Any) -> int:
+    """Normal numbers that a step of this algorithm may ask for, for each environment."""
+    from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
+
+    return algo.network.noise_size if isinstance(algo, ChunkPolicy) else int(algo.ac_dim)
 
 
 def step_function(algo: Any) -> Step:
     """How this Robomimic algorithm acts."""
     from robomimic.algo.bc import BC_GMM, BC_RNN, BC_RNN_GMM, BC_Gaussian, BC_Transformer, BC_Transformer_GMM
 
-    from apprentice.learn.algorithms.chunked_bc import ChunkedBC
+    from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
 
-    if isinstance(algo, ChunkedBC):
-        return lambda obs, memory, age, noise: algo.step(obs, memory, age)
+    if isinstance(algo, ChunkPolicy):
+        return algo.step
     if isinstance(algo, BC_RNN):
         step = _recurrent(algo, stochastic=isinstance(algo, BC_RNN_GMM))
     elif isinstance(algo, BC_Transformer):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, Source
+from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg
 
 _RNN_GMM = {
     "gmm": {"enabled": True},
@@ -49,6 +51,17 @@ _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
 """What Isaac Lab's own configs observe; preferred because other terms may be in world coordinates."""
 _LAST_ACTION = ("actions", "last_action")
 _PROPRIOCEPTION = ("gripper", "finger", "hand_joint")
+_IMAGE = "_image"
+_IMAGE_BATCH = 128
+_RESNET: dict[str, Any] = {
+    "feature_dimension": 64,
+    "backbone_class": "ResNet18Conv",
+    "backbone_kwargs": {"pretrained": False, "input_coord_conv": False},
+    "pool_class": "SpatialSoftmax",
+    "pool_kwargs": {"num_kp": 32, "learnable_temperature": False, "temperature": 1.0, "noise_std": 0.0},
+}
+"""What Robomimic's own algorithms look at images with: the encoder of its study (arXiv 2108.03298)."""
+_CROP = {"crop_height": 76, "crop_width": 76, "num_crops": 1, "pos_enc": False}
 
 
 def load_config(cfg: TrainCfg) -> Any:
@@ -74,9 +87,9 @@ def load_config(cfg: TrainCfg) -> Any:
             if cfg.batch_size:
                 config.train.batch_size = cfg.batch_size
             config.train.seed = cfg.seed
-            if cfg.normalise and name != "chunked_bc":
+            if cfg.normalise and not is_chunk_policy(config):
                 config.train.hdf5_normalize_obs = True
-            if cfg.steps and name == "chunked_bc":
+            if cfg.steps and is_chunk_policy(config):
                 config.algo.steps = cfg.steps
     except (RuntimeError, KeyError, AttributeError) as error:
         raise UserError(f"Expected a Robomimic 0.3.0 config in {cfg.config}, but {error}; correct that key.") from error
@@ -92,14 +105,24 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
     """
     available = source.obs_keys()
     with config.values_unlocked():
-        if config.algo_name == "chunked_bc":
+        if cfg.cameras:
+            _choose_cameras(config, source, cfg, available)
+        if is_chunk_policy(config):
             chosen = _chunked_features(config, source, cfg, available)
+            if config.observation.modalities.obs.rgb:
+                # what is not observed may still be known of the demos: cameras learn to tell it
+                told = FeatureCfg(eefs=chosen.eefs, objects=chosen.objects, symmetry=chosen.symmetry)
+                config.algo.told.update(told.to_dict() if told.objects else {})
+                chosen = replace(chosen, objects=(), symmetry={})
             config.algo.features.update(chosen.to_dict())
             config.observation.modalities.obs.low_dim = list(chosen.obs_keys)
         elif not cfg.config:
             preferred = [key for key in _ISAAC_LAB_KEYS if key in available]
             plain = [key for key in available if "/" not in key and key not in _LAST_ACTION]
-            config.observation.modalities.obs.low_dim = preferred if len(preferred) == len(_ISAAC_LAB_KEYS) else plain
+            plain = preferred if len(preferred) == len(_ISAAC_LAB_KEYS) else plain
+            if cfg.cameras:
+                plain = [key for key in plain if any(word in key for word in ("eef", *_PROPRIOCEPTION))]
+            config.observation.modalities.obs.low_dim = plain
     wanted = [key for keys in config.observation.modalities.obs.values() for key in keys]
     missing = [key for key in wanted if key not in available]
     if missing or not wanted:
@@ -113,17 +136,18 @@ def data_keys(config: Any, source: Source) -> list[str]:
     """Keys of the demo file that training reads."""
     keys = ["obs/" + key for keys in config.observation.modalities.obs.values() for key in keys]
     keys += [key for key in config.train.dataset_keys if key in source.keys]
-    if config.algo_name == "chunked_bc":
+    if is_chunk_policy(config):
         # only to recognise what the actions mean
         targets = [_target_key(name) for name in config.algo.features.eefs]
         keys += [key for key in targets if key in source.keys]
-    return keys
+        told = config.algo.told.to_dict()
+        keys += ["obs/" + key for key in FeatureCfg.from_dict(told).obs_keys] if told else []
+    return list(dict.fromkeys(keys))
 
 
 def recognise_actions(config: Any, frames: Frames) -> None:
     """Fill in what the columns of the actions mean (chunked BC)."""
     from apprentice.learn.data.action_space import recognise
-    from apprentice.learn.data.features import EEF_POSE
 
     eefs = list(config.algo.features.eefs)
     space = recognise(
@@ -138,11 +162,16 @@ def recognise_actions(config: Any, frames: Frames) -> None:
             config.algo.features.last_action_columns = [column.column for column in space.binary]
 
 
+def is_chunk_policy(config: Any) -> bool:
+    """Whether this is one of our algorithms, which turn demos into features and chunks."""
+    return "action_space" in config.algo
+
+
 def total_steps(config: Any, cfg: TrainCfg, batches: int) -> int:
     """Gradient steps of a run: as asked for, or as many as the config's epochs come to."""
     if cfg.steps:
         return cfg.steps
-    if config.algo_name == "chunked_bc":
+    if is_chunk_policy(config):
         return int(config.algo.steps)
     return int(config.train.num_epochs * epoch_steps(config, batches))
 
@@ -152,9 +181,32 @@ def epoch_steps(config: Any, batches: int) -> int:
     return int(config.experiment.epoch_every_n_steps or batches)
 
 
-def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> Any:
-    from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg
+def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> None:
+    """Observe images.
 
+    Raises:
+        UserError: If the demos have none of a camera.
+    """
+    images = [key for key in available if key.endswith(_IMAGE)]
+    missing = [camera for camera in cfg.cameras if camera + _IMAGE not in images]
+    if missing:
+        known = ", ".join(key.removesuffix(_IMAGE) for key in images)
+        raise UserError(
+            f"Expected images of {', '.join(missing)} in {source.path}, found {known or 'no images'}; draw them with"
+            " `apprentice render`."
+        )
+    config.observation.modalities.obs.rgb = [camera + _IMAGE for camera in cfg.cameras]
+    if not cfg.batch_size and not cfg.config:
+        config.train.batch_size = min(config.train.batch_size, _IMAGE_BATCH)
+    if not is_chunk_policy(config) and not cfg.config:
+        rgb = config.observation.encoder.rgb
+        rgb.core_class = "VisualCore"
+        rgb.core_kwargs.update(_RESNET)
+        rgb.obs_randomizer_class = "CropRandomizer"
+        rgb.obs_randomizer_kwargs.update(_CROP)
+
+
+def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> Any:
     named = list(config.observation.modalities.obs.low_dim)
     keys = named or available
     eefs = tuple(key.removeprefix(EEF_POSE) for key in keys if key.startswith(EEF_POSE))

@@ -15,6 +15,9 @@ from apprentice.learn.data.dataset import Frames, Source, fingerprint
 from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
 from apprentice.learn.training.checkpoint import write_atomically, write_json
 
+SAID_OF_POLICY = ("version", "checkpoint_rule", "algo", "task", "control_hz", "images", "steps", "data")
+"""What of a run's description goes into the checkpoint."""
+
 
 def describe(
     file: Path, cfg: TrainCfg, source: Source, demos: Frames, config: Any, steps: int, notices: list[str]
@@ -26,6 +29,7 @@ def describe(
         "algo": cfg.config.stem if cfg.config else cfg.algo,
         "task": source.meta.get("task") or source.env_args.get("env_name"),
         "control_hz": source.meta.get("control_hz"),
+        "images": source.meta.get("images") if config.observation.modalities.obs.rgb else None,
         "steps": steps,
         "train": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(cfg).items()},
         "data": {

@@ -10,6 +10,7 @@ import torch
 from apprentice.learn.algorithms.plugins import quiet
 from apprentice.learn.data.batches import Batches, WindowCfg, Windows
 from apprentice.learn.data.dataset import Frames
+from apprentice.learn.training import recipes
 
 
 def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[str, Any]]:
@@ -34,7 +35,7 @@ def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[s
 
 def fit(algo: Any, config: Any, demos: Frames) -> dict[str, Any] | None:
     """Statistics from the training data: into the algorithm where it holds them, otherwise as Robomimic keeps them."""
-    if config.algo_name == "chunked_bc":
+    if recipes.is_chunk_policy(config):
         algo.fit(demos.data, demos.lengths)
         return None
     if "action_range" in algo.nets:
@@ -70,7 +71,7 @@ def windows(
         pad_frame_stack=cfg.pad_frame_stack,
         pad_seq_length=cfg.pad_seq_length,
     )
-    if config.algo_name == "chunked_bc":
+    if recipes.is_chunk_policy(config):
         return Windows(algo.encode(frames.data, frames.lengths), frames.lengths, window, device)
     data = dict(frames.data)
     for key, values in (statistics or {}).items():
@@ -90,9 +91,9 @@ def notices(config: Any, demos: Frames, batches: Batches) -> list[str]:
             f"The demos make {batches.batch_size} windows, fewer than a batch of {config.train.batch_size}: every batch"
             " holds them all."
         )
-    if config.algo_name == "chunked_bc" and not config.algo.features.eefs:
+    if recipes.is_chunk_policy(config) and not config.algo.features.eefs:
         said.append("No datagen_info/eef_pose in the file: learning from plain observations, chunks of raw actions.")
-    elif config.algo_name == "chunked_bc" and not config.algo.action_space.poses:
+    elif recipes.is_chunk_policy(config) and not config.algo.action_space.poses:
         said.append("The actions are no poses, neither relative nor absolute: learning chunks of raw actions.")
     if config.algo_name == "bc" and config.algo.gmm.enabled and demos.data["actions"].abs().max() > 1:
         said.append("Some actions exceed 1, which this algorithm cannot output; train with --normalise.")

@@ -25,7 +25,7 @@ from apprentice.learn.play.policy import BatchedPolicy
 from apprentice.learn.training import recipes, setup
 from apprentice.learn.training.checkpoint import load_state, save_policy, save_state
 from apprentice.learn.training.interrupt import Interrupt
-from apprentice.learn.training.run_folder import Log, claim, describe, result_of
+from apprentice.learn.training.run_folder import SAID_OF_POLICY, Log, claim, describe, result_of
 from apprentice.progress import Progress, silent
 
 _VALID_BATCHES = 4
@@ -66,10 +66,11 @@ def train(
     config = recipes.load_config(cfg)
     recipes.choose_observations(config, source, cfg)
     keys = recipes.data_keys(config, source)
-    demos, held_out = source.read(keys, source.train), source.read(keys, source.valid) if source.valid else None
+    demos = source.read(keys, source.train, images_on=output)
+    held_out = source.read(keys, source.valid, images_on=output) if source.valid else None
 
     # the algorithm
-    if config.algo_name == "chunked_bc":
+    if recipes.is_chunk_policy(config):
         recipes.recognise_actions(config, demos)
     algo, shapes = setup.build(config, demos, device)
     statistics = setup.fit(algo, config, demos)
@@ -147,9 +148,7 @@ def train(
             shapes=shapes,
             obs_statistics=statistics,
             env_args=source.env_args,
-            about={
-                key: about[key] for key in ("version", "checkpoint_rule", "algo", "task", "control_hz", "steps", "data")
-            },
+            about={key: about[key] for key in SAID_OF_POLICY},
         )
         return result_of(output, about, log.last)
 
