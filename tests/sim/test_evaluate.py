@@ -131,7 +131,7 @@ def test_kept_states_show_the_tower_that_was_built(played):
 
 
 def test_a_policy_is_not_called_better_than_itself(played):
-    paired = compare(played / "first", played / "first").paired
+    paired = compare([played / "first", played / "first"]).pairs[0].paired
     assert (paired.only_first, paired.only_second, paired.verdict) == (0, 0, "undecided")
 
 

@@ -335,11 +335,13 @@ def test_two_policies_are_compared_state_by_state(tmp_path, checkpoint):
 
     play(tmp_path / "first", checkpoint)
     play(tmp_path / "second", checkpoint, policy=Lazy())
-    comparison = compare(tmp_path / "first", tmp_path / "second")
-    assert comparison.paired.only_second == 0
-    assert comparison.paired.only_first == comparison.first.successes - comparison.second.successes > 5
-    assert comparison.paired.verdict == "first better"
-    assert compare(tmp_path / "first", tmp_path / "first").paired.verdict == "undecided"
+    comparison = compare([tmp_path / "first", tmp_path / "second"])
+    first, second = (entry.evaluation for entry in comparison.entries)
+    (pair,) = comparison.pairs
+    assert pair.paired.only_second == 0
+    assert pair.paired.only_first == first.successes - second.successes > 5
+    assert pair.verdict == "first better"
+    assert compare([tmp_path / "first", tmp_path / "first"]).pairs[0].verdict == "undecided"
 
 
 def make_starts(count: int = 12) -> StartStates:
@@ -377,8 +379,8 @@ def test_rollouts_start_from_given_states(tmp_path, checkpoint, num_envs):
         },
     ]
     assert evaluation.states_sha256 == starts.sha256
-    comparison = compare(tmp_path / "out", tmp_path / "out")
-    assert comparison.paired.rollouts == 12
+    comparison = compare([tmp_path / "out", tmp_path / "out"])
+    assert comparison.pairs[0].paired.rollouts == 12
     with pytest.raises(UserError, match="states_sha256"):
         other = starts.select(reversed(range(12)))
         evaluate(Presser(), PointWorld(num_envs), cfg, **arguments | {"starts": other})
@@ -391,7 +393,7 @@ def test_evaluations_from_states_and_from_seeds_are_not_compared(tmp_path, check
     play(tmp_path / "seeds", checkpoint, cfg=cfg)
     evaluate(Presser(), PointWorld(4), cfg, checkpoint=checkpoint, output=tmp_path / "states", starts=make_starts())
     with pytest.raises(UserError, match="same states_sha256"):
-        compare(tmp_path / "seeds", tmp_path / "states")
+        compare([tmp_path / "seeds", tmp_path / "states"])
 
 
 def test_an_evaluation_of_before_start_states_is_still_read(tmp_path, checkpoint):
@@ -409,6 +411,6 @@ def test_evaluations_of_different_initial_states_are_not_compared(tmp_path, chec
     play(tmp_path / "first", checkpoint)
     play(tmp_path / "second", checkpoint, cfg=EvaluateCfg(rollouts=40, seed=7, held_steps=5, horizon=60))
     with pytest.raises(UserError, match="same initial states"):
-        compare(tmp_path / "first", tmp_path / "second")
+        compare([tmp_path / "first", tmp_path / "second"])
     with pytest.raises(UserError, match=r"no evaluation\.json"):
-        compare(tmp_path / "first", tmp_path / "nowhere")
+        compare([tmp_path / "first", tmp_path / "nowhere"])

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from apprentice.evaluate.several import compare_all, holm
 from apprentice.evaluate.statistics import compare_paired, success_interval
 
 
@@ -94,13 +96,15 @@ def test_a_clear_gap_is_named_with_its_interval():
     assert result.sentence("A", "B").startswith("B succeeds more often than A")
 
 
-def test_the_paired_interval_covers_the_true_difference_about_95_times_in_100():
-    chances, trials = np.array([0.80, 0.04, 0.12, 0.04]), 200
-    tables = np.random.default_rng(1).multinomial(trials, chances, size=1500)
+@pytest.mark.parametrize(
+    "chances", [(0.80, 0.04, 0.12, 0.04), (0.40, 0.20, 0.10, 0.30), (0.93, 0.01, 0.05, 0.01), (0.60, 0.0, 0.20, 0.20)]
+)
+def test_the_paired_interval_covers_the_true_difference_about_95_times_in_100(chances):
+    tables = np.random.default_rng(1).multinomial(200, chances, size=1500)
     covered = 0
     for table in tables:
         low, high = compare_paired(*outcomes(*map(int, table))).interval
-        covered += low <= 0.08 <= high
+        covered += low <= chances[2] - chances[1] <= high
     assert 0.925 <= covered / len(tables) <= 0.985
 
 
@@ -113,3 +117,45 @@ def test_equal_policies_are_called_different_at_most_5_times_in_100():
 def test_outcomes_of_different_length_are_refused():
     with pytest.raises(ValueError, match="equally long"):
         compare_paired([True], [True, False])
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 7, 45])
+def test_the_correction_is_statsmodels_holm(pairs):
+    p_values = np.random.default_rng(pairs).random(pairs) ** 4
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
+
+
+def test_holms_correction_of_four_by_hand():
+    # 4 * 0.005, 3 * 0.01, 2 * 0.03, and no less than that for 0.04
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+
+
+def test_of_equal_policies_any_pair_is_called_different_at_most_5_times_in_100():
+    rng = np.random.default_rng(3)
+    false_alarms, uncorrected = 0, 0
+    for _ in range(400):
+        # five policies that find the same states hard, and are equally good
+        chance = rng.beta(4, 1, size=100)
+        pairs = compare_all({str(policy): rng.random(100) < chance for policy in range(5)})
+        false_alarms += any(pair.verdict != "undecided" for pair in pairs)
+        uncorrected += any(pair.paired.verdict != "undecided" for pair in pairs)
+    assert false_alarms / 400 <= 0.05
+    assert uncorrected / 400 > 0.08  # what the correction is for
+
+
+def test_a_difference_that_only_stands_alone_is_not_called_among_many_and_says_so():
+    first, second = outcomes(80, 3, 13, 4)
+    assert compare_paired(first, second).verdict == "second better"
+    rest = {f"policy {number}": first for number in range(4)}
+    pair = next(
+        pair for pair in compare_all({"A": first, "B": second, **rest}) if (pair.first, pair.second) == ("A", "B")
+    )
+    assert pair.verdict == "undecided"
+    assert "among 15 pairs it is not" in pair.sentence
+
+
+def test_a_sentence_gives_the_better_one_a_positive_difference():
+    assert "A succeeds more often than B on these 100 initial states (+28.0 points [" in compare_paired(
+        *outcomes(60, 30, 2, 8)
+    ).sentence("A", "B")

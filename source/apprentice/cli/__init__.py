@@ -24,7 +24,7 @@ COMMANDS = {
     "train": "Train a policy from a demo file",
     "evaluate": "Measure how often a policy succeeds",
     "export": "Write a policy as ONNX and TorchScript, to run without Apprentice",
-    "compare": "Compare two evaluations on the same initial states",
+    "compare": "Compare evaluations on the same initial states",
     "report": "Draw the page of a run again from its result files",
     "doctor": "Say what this machine can do, and what to install",
 }

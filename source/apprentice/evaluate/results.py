@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,24 @@ class Evaluation:
     """Digest of the start states, if rollouts did not start from the initial states of seeds."""
     per_kind: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """For start states, by `kind` in the order of the file: `rollouts`, `successes`, `success_rate`, `interval_95`."""
+    training: dict[str, Any] | None = None
+    """Which training made the policy: `recipe` (the same for trainings that differ in their seed only), `seed`, `algo`,
+    `steps`, `demos`. None if the checkpoint does not tell."""
 
 
-def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> Evaluation:
+def summarise(
+    identity: Identity,
+    rollouts: Sequence[Rollout],
+    subtasks: Sequence[str],
+    training: Mapping[str, Any] | None = None,
+) -> Evaluation:
     """Count what happened.
 
     Args:
         identity: Of the evaluation.
         rollouts: All of it, in any order.
         subtasks: Names that `Rollout.failed_subtask` may take, in the task's order, without "final" and "diverged".
+        training: Which training made the policy.
     """
     rollouts = sorted(rollouts, key=lambda rollout: rollout.index)
     stopped = None
@@ -108,6 +117,7 @@ def summarise(identity: Identity, rollouts: Sequence[Rollout], subtasks: Sequenc
         env_steps_per_s=float(steps.sum() / wall_seconds) if wall_seconds > 0 else 0.0,
         wall_seconds=wall_seconds,
         per_kind=_kinds(rollouts),
+        training=None if training is None else dict(training),
     )
 
 

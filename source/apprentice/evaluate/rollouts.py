@@ -11,8 +11,9 @@ import hashlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -78,6 +79,7 @@ def evaluate(
     checkpoint: Path,
     output: Path,
     starts: StartStates | None = None,
+    training: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Play the policy and write what happened.
@@ -91,6 +93,7 @@ def evaluate(
         checkpoint: File or folder of the policy, to tell evaluations apart.
         output: Folder for `evaluation.json`, `rollouts.parquet` and the states of a few rollouts.
         starts: States to start from, one for each rollout; None starts from the initial states of seeds.
+        training: Which training made the policy, to tell evaluations of one recipe from those of several.
         progress: Told of finished rollouts.
 
     Raises:
@@ -123,7 +126,7 @@ def evaluate(
             successes = sum(rollout.success for rollout in journal.rollouts)
             rate = 100 * successes / len(journal.rollouts)
             progress.update(len(journal.rollouts), cfg.rollouts, f"{successes} succeeded ({rate:.0f} %)")
-        evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info))
+        evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info), training)
         results.write(output, evaluation, journal.rollouts)
     return evaluation
 

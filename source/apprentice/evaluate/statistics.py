@@ -31,6 +31,14 @@ def success_interval(successes: int, trials: int, *, confidence: float = 0.95) -
     return float(ends.low), float(ends.high)
 
 
+def points(difference: float, interval: Interval, verdict: Verdict) -> str:
+    """A difference in percentage points: of the second minus the first, or of the better minus the worse one."""
+    low, high = interval
+    if verdict == "first better":
+        difference, low, high = -difference, -high, -low
+    return f"{100 * difference:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
 @dataclass(kw_only=True, frozen=True)
 class PairedComparison:
     """Two policies played from the same initial states."""
@@ -58,8 +66,7 @@ class PairedComparison:
 
     def sentence(self, first: str = "the first policy", second: str = "the second policy") -> str:
         """What the numbers allow one to say, and no more."""
-        low, high = (100 * end for end in self.interval)
-        span = f"{100 * self.difference:+.1f} points [{low:+.1f}, {high:+.1f}], p = {self.p_value:.2g}"
+        span = f"{points(self.difference, self.interval, self.verdict)}, p = {self.p_value:.2g}"
         if self.verdict == "undecided":
             return (
                 f"These {self.rollouts} paired rollouts do not show a difference between {first} and {second} "

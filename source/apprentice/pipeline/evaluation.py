@@ -68,6 +68,7 @@ def evaluate_checkpoint(
         return finished
     from apprentice.evaluate.videos import render_videos
     from apprentice.learn.play.policy import load_policy
+    from apprentice.learn.training.identity import identity_of
     from apprentice.sim.render import StateRenderer
     from apprentice.sim.views import FRONT
     from apprentice.tasks.session import open_session
@@ -76,7 +77,17 @@ def evaluate_checkpoint(
     with open_session(
         task, backend=cfg.backend, num_envs=cfg.num_envs, variant=cfg.variant, threads=cfg.threads
     ) as session:
-        result = evaluate(policy, session, cfg, checkpoint=checkpoint, output=output, starts=starts, progress=progress)
+        training = identity_of(checkpoint, policy.about)
+        result = evaluate(
+            policy,
+            session,
+            cfg,
+            checkpoint=checkpoint,
+            output=output,
+            starts=starts,
+            training=training,
+            progress=progress,
+        )
         if cfg.videos:
             with contextlib.closing(StateRenderer(session)) as renderer:
                 render_videos(

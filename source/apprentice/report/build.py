@@ -8,15 +8,16 @@ from pathlib import Path
 from apprentice.errors import UserError
 from apprentice.report import overview
 from apprentice.report.augmentation import augmentation
+from apprentice.report.comparison import comparison_page
 from apprentice.report.evaluation import evaluation
 from apprentice.report.page import page
 from apprentice.report.provenance import provenance
-from apprentice.report.results import read_run
+from apprentice.report.results import read_comparison, read_run
 from apprentice.report.training import training
 
 
 def build_report(where: Path) -> Path:
-    """Draw `report.html` in the folder of a run, or FILE.report.html beside a generated demo file, from result files.
+    """Draw `report.html` in the folder of a run or a comparison, or FILE.report.html beside a generated demo file.
 
     A part of the run that is missing is left out, with a line that says so.
 
@@ -26,6 +27,8 @@ def build_report(where: Path) -> Path:
     Raises:
         UserError: If the folder holds no result files, or the page cannot be written.
     """
+    if (found := read_comparison(where)) is not None:
+        return _write(where / "report.html", comparison_page(found, where))
     run = read_run(where)
     sections = [overview.demos(run), augmentation(run), training(run), evaluation(run), provenance(run)]
     if where.is_file():
@@ -39,6 +42,10 @@ def build_report(where: Path) -> Path:
     path = where / "report.html"
     if where.is_file():
         path = where.with_name(where.name.removesuffix(".stats.json") + ".report.html")
+    return _write(path, text)
+
+
+def _write(path: Path, text: str) -> Path:
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")

@@ -88,6 +88,22 @@ def read_run(directory: Path) -> RunResults:
     return run
 
 
+def read_comparison(directory: Path) -> Json | None:
+    """`comparison.json` of a folder, None if it holds none.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    path = directory / "comparison.json"
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"Expected a comparison in {path}, but it cannot be read ({error}); compare again.") from error
+    return cast(Json, value) if isinstance(value, dict) else {}
+
+
 def _read_augmentation(file: Path) -> RunResults:
     """The results that stand beside one generated demo file."""
     name = file.name.removesuffix(".stats.json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,6 +14,8 @@ from apprentice.report.words import count, interval, number, percent
 
 WIDTH = 400
 """Width of a plot in its own units: little more than its pixels on a phone, so that its text stays legible there."""
+WIDE = 800
+"""Width of a plot across the page."""
 MAP_WIDTH = 340
 """Width of a map; three of them stand side by side."""
 MOST_POINTS = 3000
@@ -79,21 +81,22 @@ class Curve:
     y: Sequence[float]
 
 
-def curves(lines: Sequence[Curve], *, x_label: str, log: bool = False) -> str:
+def curves(lines: Sequence[Curve], *, x_label: str, log: bool = False, width: int = WIDTH) -> str:
     """Lines over a common axis, the last value written beside the name of each."""
     height, top, bottom, left = 250, 14 + 18 * len(lines), 40, 52
     all_x = np.concatenate([np.asarray(line.x, dtype=np.float64) for line in lines])
     all_y = np.concatenate([np.asarray(line.y, dtype=np.float64) for line in lines])
-    x = axis(all_x, left, WIDTH - 14)
+    x = axis(all_x, left, width - 14)
     y = axis(all_y, height - bottom, top, log=log)
     parts = [_grid(x, y, x_label=x_label, y_label="")]
     for index, line in enumerate(lines):
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in _thin(np.stack((x(line.x), y(line.y)), axis=1)))
         legend = f"{line.name}  {number(line.y[-1])}"
-        parts.append(f'<polyline class="curve c{index % 4}" points="{points}"/>')
-        parts.append(f'<path class="curve c{index % 4}" d="M{left} {10 + 18 * index}h16"/>')
+        kind = f"curve c{index % 4}" + (" dashed" if index >= 4 else "")
+        parts.append(f'<polyline class="{kind}" points="{points}"/>')
+        parts.append(f'<path class="{kind}" d="M{left} {10 + 18 * index}h16"/>')
         parts.append(_text(left + 22, 14 + 18 * index, legend, "label"))
-    return _svg(height, parts, f"{', '.join(line.name for line in lines)} over {x_label}")
+    return _svg(height, parts, f"{', '.join(line.name for line in lines)} over {x_label}", width)
 
 
 def scatter(x_m: ArrayLike, y_m: ArrayLike, success: ArrayLike, *, title: str) -> str:
@@ -216,6 +219,40 @@ def rate(value: float, ends: Sequence[float]) -> str:
     parts.append(f'<path class="span" d="M{low:.1f} 14H{high:.1f}"/>')
     parts.append(f'<circle class="mark" cx="{float(x(value)):.1f}" cy="14" r="6"/>')
     return _svg(46, parts, f"{percent(value)}, 95 % interval {interval(ends)}")
+
+
+@dataclass(frozen=True)
+class Span:
+    """One row of `spans`."""
+
+    label: str
+    value: float
+    ends: Sequence[float]
+    soft: bool = False
+    """Whether it is drawn as one that says little."""
+
+
+def spans(rows: Sequence[Span], *, low: float, high: float, text: Callable[[float], str], zero: bool = False) -> str:
+    """Values with their intervals below each other, on one scale from `low` to `high`; a line at zero if asked."""
+    row_height, top, bottom = 40, 4, 24
+    height = top + row_height * len(rows) + bottom
+    x = axis([low, high], 8, WIDE - 8)
+    parts: list[str] = []
+    for tick in x.ticks(8):
+        at = float(x(tick))
+        parts.append(f'<path class="grid" d="M{at:.1f} {top}V{height - bottom}"/>')
+        parts.append(_text(at, height - 8, text(tick), "tick", anchor="middle"))
+    if zero:
+        parts.append(f'<path class="base" d="M{float(x(0)):.1f} {top}V{height - bottom}"/>')
+    for index, row in enumerate(rows):
+        y, soft = top + row_height * index, " soft" if row.soft else ""
+        a, b, at = (float(x(value)) for value in (*row.ends, row.value))
+        told = f"{text(row.value)}  [{text(row.ends[0])}, {text(row.ends[1])}]"
+        parts.append(_text(8, y + 12, row.label, "strong"))
+        parts.append(_text(WIDE - 8, y + 12, told, "label", anchor="end"))
+        parts.append(f'<path class="span{soft}" d="M{a:.1f} {y + 26}H{b:.1f}"/>')
+        parts.append(f'<circle class="mark{soft}" cx="{at:.1f}" cy="{y + 26}" r="5"/>')
+    return _svg(height, parts, "; ".join(f"{row.label}: {text(row.value)}" for row in rows), WIDE)
 
 
 def _grid(x: Axis, y: Axis, *, x_label: str, y_label: str) -> str:

@@ -14,6 +14,7 @@ from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
 from apprentice.learn.data.dataset import Frames, Source, fingerprint
 from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
 from apprentice.learn.training.checkpoint import write_atomically, write_json
+from apprentice.learn.training.identity import decisive
 
 SAID_OF_POLICY = ("version", "checkpoint_rule", "algo", "task", "control_hz", "images", "steps", "data")
 """What of a run's description goes into the checkpoint."""
@@ -61,31 +62,14 @@ def claim(output: Path, about: Mapping[str, Any]) -> None:
             f"Expected the settings of an earlier run in {path}, but {error}; choose another --output."
         ) from error
     now = json.loads(json.dumps(about))
-    different = [key for key in _decisive(now) if _decisive(earlier).get(key) != _decisive(now)[key]]
+    different = [key for key in decisive(now) if decisive(earlier).get(key) != decisive(now)[key]]
     if different:
-        before, after = _decisive(earlier), _decisive(now)
+        before, after = decisive(earlier), decisive(now)
         changes = "; ".join(f"{key} was {before.get(key)!r}, is {after[key]!r}" for key in different[:3])
         raise UserError(
             f"Expected {output} to be new or to hold this very run, found another ({changes}); choose another --output,"
             " or give the earlier settings to go on with it."
         )
-
-
-def _decisive(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What must agree for a run to go on: everything that changes the weights."""
-    decisive: dict[str, Any] = {"demos": about["data"]["digest"], "steps": about["steps"]}
-    decisive |= {f"--{key}": about["train"][key] for key in ("algo", "seed", "ema_decay", "normalise")}
-
-    def flatten(prefix: str, values: Mapping[str, Any]) -> None:
-        for key, value in values.items():
-            if isinstance(value, Mapping) and value:
-                flatten(f"{prefix}{key}.", value)
-            else:
-                decisive[prefix + key] = value
-
-    for section in ("algo", "train", "observation"):
-        flatten(f"{section}.", about["robomimic"][section])
-    return decisive
 
 
 class Log:
