@@ -37,6 +37,7 @@ class PointWorld:
         self.task_info = SimpleNamespace(
             eef_names=["hand"],
             objects=["button"],
+            symmetry={"button": 1},
             subtasks={"hand": (("button", "reach"), ("button", None))},
         )
         self.point, self.button = torch.zeros(num_envs, 2), torch.zeros(num_envs, 2)

@@ -52,5 +52,7 @@ def main(
     for part in result.per_subtask:
         if part["failures"]:
             say(f"  {part['failures']} of {part['entered']} failed at {part['subtask']}")
-    say(f"Results in {output}.")
+    from apprentice.report import build_report
+
+    say(f"Results in {output}; page: {build_report(output)}")
     leave()

@@ -44,6 +44,11 @@ class TaskInfo(Protocol):
         ...
 
     @property
+    def symmetry(self) -> Mapping[str, int]:
+        """Order of each object's rotational symmetry about its vertical axis; 1 is none, and need not be said."""
+        ...
+
+    @property
     def subtasks(self) -> Mapping[str, Sequence[tuple[str | None, str | None]]]:
         """Per end effector, each subtask's object and the signal of its end (None: not detected), in order."""
         ...

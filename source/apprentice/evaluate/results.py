@@ -121,12 +121,16 @@ def summarise(
     )
 
 
+def rows(evaluation: Evaluation, rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
+    """Rows of `rollouts.parquet`: the rollouts that count, by number."""
+    counted = sorted(rollouts, key=lambda rollout: rollout.index)[: evaluation.rollouts]
+    return [_row(rollout) for rollout in counted]
+
+
 def write(directory: Path, evaluation: Evaluation, rollouts: Sequence[Rollout]) -> None:
     """Write `rollouts.parquet`, then `evaluation.json`, whose presence says that the evaluation is finished."""
-    counted = sorted(rollouts, key=lambda rollout: rollout.index)[: evaluation.rollouts]
-    rows = [_row(rollout) for rollout in counted]
     partial = directory / "rollouts.parquet.partial"
-    pq.write_table(pa.Table.from_pylist(rows), partial)
+    pq.write_table(pa.Table.from_pylist(rows(evaluation, rollouts)), partial)
     os.replace(partial, directory / "rollouts.parquet")
     partial = directory / "evaluation.json.partial"
     partial.write_text(json.dumps(asdict(evaluation), indent=2) + "\n", encoding="utf-8")

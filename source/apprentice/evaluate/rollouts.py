@@ -20,13 +20,13 @@ import torch
 from apprentice import poses
 from apprentice.demos.start_states import StartStates, require_fitting
 from apprentice.errors import UserError
-from apprentice.evaluate import results
+from apprentice.evaluate import failures, results
 from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.contracts import Observations, Policy, Simulation, TaskInfo
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Journal, Rollout
+from apprentice.evaluate.recording import Recording
 from apprentice.evaluate.results import Evaluation
 from apprentice.evaluate.sequential import clear_after
-from apprentice.evaluate.trajectories import TrajectoryRecorder
 from apprentice.progress import Progress, silent
 
 
@@ -91,7 +91,8 @@ def evaluate(
         session: Simulator; all its environments are used.
         cfg: How many rollouts, and what counts as success.
         checkpoint: File or folder of the policy, to tell evaluations apart.
-        output: Folder for `evaluation.json`, `rollouts.parquet` and the states of a few rollouts.
+        output: Folder for `evaluation.json`, `rollouts.parquet`, `failures.json`, the traces of failures, the states
+            from which they began, and all states of a few rollouts.
         starts: States to start from, one for each rollout; None starts from the initial states of seeds.
         training: Which training made the policy, to tell evaluations of one recipe from those of several.
         progress: Told of finished rollouts.
@@ -116,10 +117,8 @@ def evaluate(
         played = {rollout.index for rollout in journal.rollouts}
         known = _clear(journal.rollouts, cfg)
         pending = [] if known else [index for index in range(cfg.rollouts) if index not in played]
-        recorder = TrajectoryRecorder(
-            output / "trajectories", num_envs=session.num_envs, horizon=cfg.horizon, keep=cfg.videos
-        )
-        for rollout in _play(policy, session, cfg, starts, pending, recorder, journal.run):
+        recording = Recording(output, session, horizon=cfg.horizon, videos=cfg.videos)
+        for rollout in _play(policy, session, cfg, starts, pending, recording, journal.run):
             journal.append(rollout)
             if _clear(journal.rollouts, cfg):
                 break
@@ -127,6 +126,8 @@ def evaluate(
             rate = 100 * successes / len(journal.rollouts)
             progress.update(len(journal.rollouts), cfg.rollouts, f"{successes} succeeded ({rate:.0f} %)")
         evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info), training)
+        rows = results.rows(evaluation, journal.rollouts)
+        failures.analyse(output, evaluation, rows, session.task_info.symmetry)
         results.write(output, evaluation, journal.rollouts)
     return evaluation
 
@@ -160,36 +161,35 @@ def _play(
     cfg: EvaluateCfg,
     starts: StartStates | None,
     pending: Sequence[int],
-    recorder: TrajectoryRecorder,
+    recording: Recording,
     run: int,
 ) -> Iterator[Rollout]:
     """Play the pending rollouts, yielding each when it ends."""
     waiting, started = deque(pending), time.perf_counter()
     slots = _Slots(session, cfg, starts)
     policy.start(session.num_envs)
-    obs = _begin(policy, session, slots, recorder, waiting, list(range(session.num_envs)))
+    obs = _begin(policy, session, slots, recording, waiting, list(range(session.num_envs)))
     while slots.active.any():
         actions, acting = _act(policy, obs, slots.active)
         obs = session.step(actions, acting.to(actions.device))
         ended = slots.advance(session, obs, acting)
-        if recorder.wanted:
-            env_ids = acting.nonzero().flatten()
-            recorder.add(env_ids, slots.steps[env_ids], session.state())
+        env_ids = acting.nonzero().flatten()
+        recording.add(env_ids, slots.steps[env_ids], obs, slots.reached)
         free = ended.nonzero().flatten().tolist()
         for env_id in free:
             rollout = slots.report(env_id, run=run, run_seconds=time.perf_counter() - started)
-            recorder.finish(env_id, rollout=rollout.index, steps=rollout.steps, success=rollout.success)
+            recording.finish(env_id, rollout)
             yield rollout
         if free:
             slots.active &= ~ended
-            obs = _begin(policy, session, slots, recorder, waiting, free) if waiting else obs
+            obs = _begin(policy, session, slots, recording, waiting, free) if waiting else obs
 
 
 def _begin(
     policy: Policy,
     session: Simulation,
     slots: _Slots,
-    recorder: TrajectoryRecorder,
+    recording: Recording,
     waiting: deque[int],
     free: Sequence[int],
 ) -> Observations:
@@ -206,8 +206,7 @@ def _begin(
     policy.reset(env_ids, seeds)
     rows = torch.tensor(env_ids)
     slots.begin(rows, indices, obs)
-    if recorder.wanted:
-        recorder.add(rows, slots.steps[rows], session.state())
+    recording.begin(rows, obs, slots.reached)
     return obs
 
 
@@ -237,7 +236,8 @@ class _Slots:
         self._held = torch.zeros_like(self.steps)
         self._any_success = torch.zeros_like(self.active)
         self._diverged = torch.zeros_like(self.active)
-        self._reached = torch.zeros(count, len(self._signals), dtype=torch.bool)
+        self.reached = torch.zeros(count, len(self._signals), dtype=torch.bool)
+        """Subtask signals that have been true so far. Shape (N, S)."""
         self._path = torch.zeros(count)
         self._eef: torch.Tensor | None = None
         self._index = [-1] * count
@@ -250,7 +250,7 @@ class _Slots:
 
     def begin(self, env_ids: torch.Tensor, indices: Sequence[int], obs: Observations) -> None:
         self.active[env_ids] = True
-        for tensor in (self.steps, self._held, self._any_success, self._diverged, self._reached, self._path):
+        for tensor in (self.steps, self._held, self._any_success, self._diverged, self.reached, self._path):
             tensor[env_ids] = 0
         self._eef = self._eef_positions(obs)
         for env_id, index in zip(env_ids.tolist(), indices, strict=True):
@@ -266,7 +266,7 @@ class _Slots:
         self._diverged |= self.active & ~acting
         signals = session.subtask_signals()
         for column, name in enumerate(self._signals):
-            self._reached[:, column] |= signals[name].cpu() & acting
+            self.reached[:, column] |= signals[name].cpu() & acting
         eef = self._eef_positions(obs)
         if eef is not None and self._eef is not None:
             self._path += (eef - self._eef).norm(dim=-1).sum(dim=-1) * acting
@@ -295,7 +295,7 @@ class _Slots:
     def _failed_subtask(self, env_id: int) -> str:
         if self._diverged[env_id]:
             return DIVERGED
-        reached = self._reached[env_id].tolist()
+        reached = self.reached[env_id].tolist()
         return next((name for name, done in zip(self._signals, reached, strict=True) if not done), FINAL)
 
     def _eef_positions(self, obs: Observations) -> torch.Tensor | None:

@@ -10,6 +10,7 @@ from apprentice.report import overview
 from apprentice.report.augmentation import augmentation
 from apprentice.report.comparison import comparison_page
 from apprentice.report.evaluation import evaluation
+from apprentice.report.failures import failures
 from apprentice.report.page import page
 from apprentice.report.provenance import provenance
 from apprentice.report.results import read_comparison, read_run
@@ -17,9 +18,10 @@ from apprentice.report.training import training
 
 
 def build_report(where: Path) -> Path:
-    """Draw `report.html` in the folder of a run or a comparison, or FILE.report.html beside a generated demo file.
+    """Draw `report.html` in a folder of results, or FILE.report.html beside a generated demo file.
 
-    A part of the run that is missing is left out, with a line that says so.
+    The folder is that of a run, of an evaluation or of a comparison. A part of the run that is missing is left out,
+    with a line that says so.
 
     Returns:
         Path of the page.
@@ -30,9 +32,11 @@ def build_report(where: Path) -> Path:
     if (found := read_comparison(where)) is not None:
         return _write(where / "report.html", comparison_page(found, where))
     run = read_run(where)
-    sections = [overview.demos(run), augmentation(run), training(run), evaluation(run), provenance(run)]
+    sections = [overview.demos(run), augmentation(run), training(run), evaluation(run), *failures(run), provenance(run)]
     if where.is_file():
         sections = [augmentation(run), provenance(run)]
+    elif not (run.summary or run.augmentations or run.training):
+        sections = [evaluation(run), *failures(run), provenance(run)]
     text = page(
         title=overview.title(run),
         subtitle=overview.subtitle(run),

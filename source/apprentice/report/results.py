@@ -29,6 +29,8 @@ class RunResults:
     """Lines of `train/log.jsonl`."""
     evaluation: Json = field(default_factory=dict[str, Any])
     """`evaluation.json`."""
+    failure_analysis: Json = field(default_factory=dict[str, Any])
+    """`failures.json` of the evaluation."""
     rollouts: list[Json] = field(default_factory=list[Json])
     """Rows of `rollouts.parquet`."""
     videos: list[Path] = field(default_factory=list[Path])
@@ -72,6 +74,7 @@ def read_run(directory: Path) -> RunResults:
     run = RunResults(directory=directory)
     run.summary = _first(_objects(run, ["summary.json"]))
     run.evaluation = _first(_objects(run, ["evaluation.json", "evaluate/evaluation.json"]))
+    run.failure_analysis = _first(_objects(run, ["failures.json", "evaluate/failures.json"]))
     for path, stats in _objects(run, ["*.stats.json", "*/*.stats.json"]):
         run.augmentations[path.name.removesuffix(".stats.json")] = stats
     _read_failures(run, ["*.failures/videos.json", "*/*.failures/videos.json"])

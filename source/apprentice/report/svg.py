@@ -124,7 +124,15 @@ def scatter(x_m: ArrayLike, y_m: ArrayLike, success: ArrayLike, *, title: str) -
     )
 
 
-def cells(x_edges: Sequence[float], y_edges: Sequence[float], tried: Floats, won: Floats, *, title: str) -> str:
+def cells(
+    x_edges: Sequence[float],
+    y_edges: Sequence[float],
+    tried: Floats,
+    won: Floats,
+    *,
+    title: str,
+    noun: str = "attempts",
+) -> str:
     """A grid over the plane, each cell coloured by its share of successes, with attempts and failures written in it.
 
     Args:
@@ -133,6 +141,7 @@ def cells(x_edges: Sequence[float], y_edges: Sequence[float], tried: Floats, won
         tried: Attempts. Shape (X, Y).
         won: Successes. Shape (X, Y).
         title: What it is a map of.
+        noun: What was tried.
     """
     left, right, top, bottom = 50, MAP_WIDTH - 8, 8, 40
     span_x, span_y = max(x_edges[-1] - x_edges[0], 0.02), max(y_edges[-1] - y_edges[0], 0.02)
@@ -144,7 +153,7 @@ def cells(x_edges: Sequence[float], y_edges: Sequence[float], tried: Floats, won
         (a, b), (c, d) = x(x_edges[i : i + 2]), y(y_edges[j : j + 2])
         box = f'x="{a + 1:.1f}" y="{d + 1:.1f}" width="{max(b - a - 2, 1):.1f}" height="{max(c - d - 2, 1):.1f}"'
         attempts, failed = int(tried[i, j]), int(tried[i, j] - won[i, j])
-        told = f"{attempts:,} attempts, {failed:,} failed" if attempts else "never drawn"
+        told = f"{attempts:,} {noun}, {failed:,} failed" if attempts else "never drawn"
         parts.append(f'<rect class="rail" {box} rx="2"><title>{told}</title></rect>')
         if attempts:
             share = failed / attempts
@@ -153,7 +162,7 @@ def cells(x_edges: Sequence[float], y_edges: Sequence[float], tried: Floats, won
             text = f"{failed}/{attempts}" if failed else f"{attempts}"
             parts.append(_text((a + b) / 2, (c + d) / 2 + 4, text, "cell", anchor="middle"))
     return _svg(
-        height, parts, f"{title}: {int(won.sum())} successes of {int(tried.sum())} attempts by position", MAP_WIDTH
+        height, parts, f"{title}: {int(won.sum())} successes of {int(tried.sum())} {noun} by position", MAP_WIDTH
     )
 
 
