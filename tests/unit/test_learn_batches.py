@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -13,10 +14,20 @@ from apprentice.demos import DemoFile
 from apprentice.errors import UserError
 from apprentice.learn.data.batches import Batches, WindowCfg, Windows, nest
 
+KEYS = ("eef_pos", "gripper_pos", "bytes")
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_demos(tmp_path_factory.mktemp("demos") / "demos.hdf5", count=4, length=9)
+    path = write_demos(tmp_path_factory.mktemp("demos") / "demos.hdf5", count=4, length=9)
+    with h5py.File(path, "r+") as h5:  # as Robomimic's own datasets have it, with bytes beside numbers
+        for demo in h5["data"].values():
+            length = len(demo["actions"])
+            demo["obs/bytes"] = (np.arange(length * 3) % 251).astype(np.uint8).reshape(length, 3)
+            for key in KEYS:
+                value = demo[f"obs/{key}"][()]
+                demo[f"next_obs/{key}"] = np.concatenate([value[1:], value[-1:]])
+    return path
 
 
 @pytest.mark.parametrize(
@@ -36,17 +47,23 @@ def test_windows_are_those_of_robomimics_sequence_dataset(
     from robomimic.utils import obs_utils
     from robomimic.utils.dataset import SequenceDataset
 
-    keys = ("eef_pos", "gripper_pos")
+    keys = KEYS
     obs_utils.initialize_obs_modality_mapping_from_dict({"low_dim": list(keys)})
     reference = SequenceDataset(
-        str(file), keys, ("actions",), frame_stack, seq_length, pad_stack, pad_sequence, load_next_obs=False
+        str(file), keys, ("actions",), frame_stack, seq_length, pad_stack, pad_sequence, goal_mode="last"
     )
     cfg = WindowCfg(
-        frame_stack=frame_stack, seq_length=seq_length, pad_frame_stack=pad_stack, pad_seq_length=pad_sequence
+        frame_stack=frame_stack,
+        seq_length=seq_length,
+        pad_frame_stack=pad_stack,
+        pad_seq_length=pad_sequence,
+        next_obs=True,
+        goal_obs=True,
     )
     with DemoFile(file) as demos:
         arrays, lengths = demos.stack(["actions", *(f"obs/{key}" for key in keys)])
-    windows = Windows({key: torch.from_numpy(value) for key, value in arrays.items()}, lengths.tolist(), cfg)
+    data = {key: torch.from_numpy(value) for key, value in arrays.items()}
+    windows = Windows(data, lengths.tolist(), cfg)
 
     assert len(windows) == len(reference)
     batch = nest(windows.gather(torch.arange(len(windows))))
@@ -55,6 +72,10 @@ def test_windows_are_those_of_robomimics_sequence_dataset(
         np.testing.assert_array_equal(batch["actions"][number], expected["actions"])
         for key in keys:
             np.testing.assert_array_equal(batch["obs"][key][number], expected["obs"][key])
+            np.testing.assert_array_equal(batch["goal_obs"][key][number], expected["goal_obs"][key])
+            # Robomimic stacks what comes after the first frame before it, too; ours is the stack of the next step
+            later = slice(frame_stack - 1, None)
+            np.testing.assert_array_equal(batch["next_obs"][key][number][later], expected["next_obs"][key][later])
 
 
 @settings(deadline=None)

@@ -216,8 +216,22 @@ def test_what_is_wrong_with_the_request_is_said_in_one_sentence(file: Path, tmp_
     typo.write_text(json.dumps({"algo_name": "chunked_bc", "algo": {"chunck": 4}}))
     unknown = tmp_path / "unknown.json"
     unknown.write_text(json.dumps({"algo_name": "magic"}))
-    offline = tmp_path / "offline.json"
-    offline.write_text(json.dumps({"algo_name": "cql"}))
+
+    def config(name: str, algo_name: str, **values) -> Path:
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({"algo_name": algo_name, **values}))
+        return path
+
+    seen = {"modalities": {"obs": {"low_dim": ["eef_pos"]}, "subgoal": {"low_dim": ["gripper_pos"]}}}
+    goal = {"modalities": {"obs": {"low_dim": ["eef_pos"]}, "goal": {"low_dim": ["eef_pos"]}}}
+    endless = config("endless", "bc", observation=goal)
+    far = config("far", "gl", train={"seq_length": 5}, algo={"subgoal_horizon": 6})
+    long = config("long", "bcq", algo={"n_step": 3})
+    latent = config("latent", "hbc", algo={"latent_subgoal": {"enabled": True}})
+    value = {"modalities": {"obs": {"low_dim": ["eef_pos"]}}}
+    blind = config("blind", "iris", observation={"value_planner": {"planner": seen, "value": value}})
+    rnn = {"rnn": {"enabled": True}, "gaussian": {"enabled": True}}
+    both = config("both", "bc", algo=rnn, observation=value)
     broken = tmp_path / "broken.json"
     broken.write_text("{")
 
@@ -225,7 +239,12 @@ def test_what_is_wrong_with_the_request_is_said_in_one_sentence(file: Path, tmp_
     refused("Expected the observations object in .*found only: .*eef_pos", config=missing)
     refused("chunck", config=typo)
     refused("'magic'", config=unknown)
-    refused("needs rewards", config=offline)
+    refused("where its goals come from", config=endless)
+    refused("seq_length .*at least subgoal_horizon, 6, found 5", config=far)
+    refused("seq_length .*at least n_step, 3, found 1", config=long)
+    refused("without algo.latent_subgoal", config=latent)
+    refused("to value what it plans", config=blind)
+    refused("Robomimic 0.3.0 can build", config=both)
     refused("JSON", config=broken)
     refused("found no file", config=tmp_path / "nowhere.json")
     refused("at least 99 demos", demos=99)

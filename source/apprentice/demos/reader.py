@@ -70,7 +70,7 @@ class DemoFile:
     def masks(self) -> dict[str, list[str]]:
         """Names of demos by mask: "train", "valid", "success" and what else the file has. Empty if it has none."""
         there, unfolded = self._view.masks, self._view.unfolded
-        return masks.extended(there, {name: self._success(name) for name in unfolded}) if unfolded else there
+        return masks.extended(there, {name: self.succeeded(name) for name in unfolded}) if unfolded else there
 
     def __len__(self) -> int:
         return len(self.names)
@@ -182,7 +182,8 @@ class DemoFile:
             demo.file.copy(demo, group, name=new_name)
         return group[new_name]
 
-    def _success(self, name: str) -> bool:
+    def succeeded(self, name: str) -> bool:
+        """Whether a demo ends with the task solved; foreign files that do not say so hold solved ones only."""
         with self._view.demo(name) as group:
             return bool(group.attrs.get("success", True))
 

@@ -33,6 +33,10 @@ class WindowCfg:
     """Repeat the first frame of a demo where the stack reaches before it; otherwise leave such windows out."""
     pad_seq_length: bool = True
     """Repeat the last frame of a demo where the sequence reaches beyond it; otherwise leave such windows out."""
+    next_obs: bool = False
+    """Also give `next_obs`: each frame's observations one step later, those of the last frame once more."""
+    goal_obs: bool = False
+    """Also give `goal_obs`: observations at the end of the demo, without padding those where its last window starts."""
 
     @property
     def size(self) -> int:
@@ -65,16 +69,19 @@ class Windows:
         cfg = cfg or WindowCfg()
         self.cfg = cfg
         self._shapes = {key: tuple(value.shape[1:]) for key, value in data.items() if value.dtype != torch.uint8}
-        rows, starts = _layout(lengths, cfg)
+        self._reach = cfg.size + cfg.next_obs
+        rows, starts, goals = _layout(lengths, cfg)
         flat = [data[key].reshape(len(data[key]), -1).float() for key in self._shapes]
         table = torch.cat(flat, 1)[rows].to(device) if flat else torch.zeros(len(rows), 0, device=device)
         width = table.shape[1]
-        # Overlapping views of the table, one row per window: row i is the `size` frames from padded frame i on.
-        self._table = table.as_strided((max(len(rows) - cfg.size + 1, 0), cfg.size * width), (max(width, 1), 1))
+        # Overlapping views of the table, one row per window: row i is the `reach` frames from padded frame i on.
+        self._table = table.as_strided((max(len(rows) - self._reach + 1, 0), self._reach * width), (max(width, 1), 1))
+        self._frames = table
         self._width = width
         self._images = {key: value.to(device) for key, value in data.items() if value.dtype == torch.uint8}
         self._image_rows = rows.to(device)
         self._starts = starts
+        self._goals = goals
         self._device = torch.device(device)
 
     def __len__(self) -> int:
@@ -87,21 +94,36 @@ class Windows:
             index: Which windows. Shape (B,), int64, on the CPU.
 
         Returns:
-            Frames by key. Shape (B, frame_stack - 1 + seq_length, ...).
+            Frames by key. Shape (B, frame_stack - 1 + seq_length, ...). "next_obs/KEY" likewise, "goal_obs/KEY" of
+            shape (B, ...), if the windows have them.
         """
         start = self._starts[index].to(self._device)
-        frames = self._table.index_select(0, start).view(len(index), self.cfg.size, self._width)
-        batch: dict[str, Tensor] = {}
+        flat = self._table.index_select(0, start).view(len(index), self._reach, self._width)
+        frames = self._columns(flat)
+        if self._images:
+            rows = self._image_rows[start[:, None] + torch.arange(self._reach, device=self._device)]
+            frames |= {key: _take_bytes(value, rows) for key, value in self._images.items()}
+        size = self.cfg.size
+        batch = {key: value[:, :size] for key, value in frames.items()}
+        if self.cfg.next_obs:
+            batch |= {f"next_{key}": value[:, 1:] for key, value in frames.items() if key.startswith("obs/")}
+        if self.cfg.goal_obs:
+            goals = self._goals[index].to(self._device)
+            ends = self._columns(self._frames.index_select(0, goals)[:, None])
+            ends |= {key: _take_bytes(value, self._image_rows[goals][:, None]) for key, value in self._images.items()}
+            batch |= {f"goal_{key}": value[:, 0] for key, value in ends.items() if key.startswith("obs/")}
+        return batch
+
+    def _columns(self, frames: Tensor) -> dict[str, Tensor]:
+        """Rows of the table by key. Shape (B, T, width) to (B, T, ...)."""
+        found: dict[str, Tensor] = {}
         column = 0
         for key, shape in self._shapes.items():
             width = math.prod(shape)
             part = frames[:, :, column : column + width]
-            batch[key] = part.reshape(*part.shape[:2], *shape) if len(shape) != 1 else part
+            found[key] = part.reshape(*part.shape[:2], *shape) if len(shape) != 1 else part
             column += width
-        if self._images:
-            rows = self._image_rows[start[:, None] + torch.arange(self.cfg.size, device=self._device)]
-            batch |= {key: _take_bytes(value, rows) for key, value in self._images.items()}
-        return batch
+        return found
 
 
 class Batches:
@@ -153,12 +175,14 @@ def nest(flat: Mapping[str, Tensor]) -> Batch:
     return batch
 
 
-def _layout(lengths: Sequence[int], cfg: WindowCfg) -> tuple[Tensor, Tensor]:
-    """The padded sequence of frames, as rows of the unpadded data, and where in it each window starts."""
+def _layout(lengths: Sequence[int], cfg: WindowCfg) -> tuple[Tensor, Tensor, Tensor]:
+    """The padded sequence of frames, as rows of the unpadded data, and where in it each window and its goal start."""
     before = cfg.frame_stack - 1 if cfg.pad_frame_stack else 0
     after = cfg.seq_length - 1 if cfg.pad_seq_length else 0
+    cut = cfg.seq_length - 1 - after
     rows: list[Tensor] = []
     starts: list[Tensor] = []
+    goals: list[Tensor] = []
     first = padded = 0
     for number, length in enumerate(lengths):
         count = length + before + after - (cfg.size - 1)
@@ -167,13 +191,16 @@ def _layout(lengths: Sequence[int], cfg: WindowCfg) -> tuple[Tensor, Tensor]:
                 f"Expected every demo to have at least {cfg.size - before - after} frames, the {number + 1}th has"
                 f" {length}; remove it or allow padding (pad_frame_stack, pad_seq_length)."
             )
-        rows.append(torch.arange(-before, length + after).clamp(0, length - 1) + first)
+        beyond = after + cfg.next_obs
+        rows.append(torch.arange(-before, length + beyond).clamp(0, length - 1) + first)
         starts.append(torch.arange(count) + padded)
+        goals.append(torch.full((count,), padded + before + min(length - cut, length - 1)))
         first += length
-        padded += length + before + after
+        padded += length + before + beyond
     if not rows:
-        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
-    return torch.cat(rows), torch.cat(starts)
+        none = torch.zeros(0, dtype=torch.int64)
+        return none, none, none
+    return torch.cat(rows), torch.cat(starts), torch.cat(goals)
 
 
 def _take_bytes(value: Tensor, rows: Tensor) -> Tensor:

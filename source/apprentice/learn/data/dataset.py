@@ -26,10 +26,20 @@ class Frames:
     """Frames of each."""
     data: dict[str, Tensor]
     """By key of the file ("actions", "obs/eef_pos"). Shape (sum of lengths, ...)."""
+    success: list[bool]
+    """Whether each demo ends with the task solved."""
 
     @property
     def num_frames(self) -> int:
         return sum(self.lengths)
+
+    def outcome(self, key: str) -> Tensor:
+        """ "rewards" or "dones": the file's, otherwise 1 at the end of each demo that solved its task. Shape (T,)."""
+        if key in self.data:
+            return self.data[key].float().flatten()
+        solved = torch.zeros(self.num_frames)
+        solved[torch.tensor(self.lengths).cumsum(0) - 1] = torch.tensor(self.success).float()
+        return solved
 
 
 @dataclass(kw_only=True)
@@ -64,8 +74,9 @@ class Source:
             raise UserError(f"Expected {_listed(missing)} in every demo of {self.path}, found only: {known}.")
         with DemoFile(self.path) as file:
             arrays, lengths = file.stack(list(keys), list(names), images_on)
+            success = [file.succeeded(name) for name in names]
         data = {key: torch.from_numpy(value) for key, value in arrays.items()}
-        return Frames(names=list(names), lengths=[int(n) for n in lengths], data=data)
+        return Frames(names=list(names), lengths=[int(n) for n in lengths], data=data, success=success)
 
 
 def open_source(path: Path, cfg: TrainCfg) -> Source:

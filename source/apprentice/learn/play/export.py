@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from apprentice.errors import UserError
 from apprentice.learn.play import onnx_runner
+from apprentice.learn.play.noise import GivenNoise
 from apprentice.learn.play.policy import BatchedPolicy, load_policy
 from apprentice.poses import exp_rotation, make_pose
 
@@ -51,7 +52,7 @@ class StepModule(nn.Module):
         self.nets = policy.nets.requires_grad_(False)  # weights of the graph, not constants in it
         self._policy = policy
         self.obs_keys = tuple(obs)
-        _, memory = policy.step(obs, {}, torch.zeros(1, dtype=torch.int64), lambda: _noise(policy))
+        _, memory = policy.step(obs, {}, torch.zeros(1, dtype=torch.int64), GivenNoise(_noise(policy)))
         self.memory = {key: torch.zeros_like(value) for key, value in sorted(memory.items())}
 
     @property
@@ -74,7 +75,7 @@ class StepModule(nn.Module):
         obs = dict(zip(self.obs_keys, tensors, strict=False))
         memory = dict(zip(self.memory, tensors[len(obs) :], strict=False))
         age, noise = tensors[-2:]
-        action, after = self._policy.step(obs, memory, age, lambda: noise)
+        action, after = self._policy.step(obs, memory, age, GivenNoise(noise))
         return action, *(after[key] for key in self.memory)
 
 
@@ -150,7 +151,7 @@ def _compare(
         drawn = torch.from_numpy(onnx_runner.draw(noise, policy.noise_size))
         age = torch.tensor([step])
         with torch.no_grad():
-            action, memory = policy.step(obs, memory, age, lambda drawn=drawn: drawn)
+            action, memory = policy.step(obs, memory, age, GivenNoise(drawn))
             scripted, *carried = script(*obs.values(), *carried, age, drawn)
         played = runner.act({key: value[0].numpy() for key, value in obs.items()})
         differences[0] = max(differences[0], float(np.abs(played - action[0].numpy()).max()))

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from apprentice.errors import UserError
+from apprentice.learn.algorithms.anatomy import networks, observed
 from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.files import POLICY
-from apprentice.learn.play.step import Memory, Noise, Step, noise_size, step_function
+from apprentice.learn.play.noise import Noise
+from apprentice.learn.play.step import GOAL, Memory, Step, noise_size, step_function
 
 
 class BatchedPolicy:
@@ -24,8 +26,8 @@ class BatchedPolicy:
     def __init__(
         self,
         algo: Any,
-        modalities: Mapping[str, Sequence[str]],
-        action_dim: int,
+        observation: Mapping[str, Any],
+        shapes: Mapping[str, Any],
         obs_statistics: Mapping[str, Any] | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
@@ -33,18 +35,19 @@ class BatchedPolicy:
 
         Args:
             algo: The algorithm, with its weights.
-            modalities: Observation keys by Robomimic modality ("low_dim", "rgb").
-            action_dim: Width of an action, A.
+            observation: The section "observation" of its config.
+            shapes: Robomimic's shape metadata.
             obs_statistics: Robomimic's observation statistics, if observations are normalised outside the network.
             about: What the checkpoint says of its training.
         """
         algo.set_eval()
         self.about = dict(about or {})
-        self.action_dim = action_dim
-        self._modality = {key: name for name, keys in modalities.items() for key in keys}
+        self.action_dim = int(shapes["ac_dim"])
+        self._modality = {key: name for name, keys in observed(observation).items() for key in keys}
+        self._modality |= {GOAL + key: name for name, keys in observed(observation, "goal").items() for key in keys}
         self._device: torch.device = algo.device
-        self.nets: torch.nn.ModuleDict = algo.nets
-        self._shapes: Mapping[str, Sequence[int]] = algo.obs_key_shapes
+        self.nets: torch.nn.ModuleDict = networks(algo)
+        self._shapes: Mapping[str, Sequence[int]] = shapes["all_shapes"]
         self._step: Step = step_function(algo)
         self.noise_size = noise_size(algo)
         self._statistics = {
@@ -60,7 +63,7 @@ class BatchedPolicy:
 
     @property
     def obs_keys(self) -> tuple[str, ...]:
-        """Observations that `act` needs, by their key below `obs/` of a demo file."""
+        """Observations that `act` needs, by their key below `obs/` of a demo file; "goal/KEY" is one to be reached."""
         return tuple(self._modality)
 
     @property
@@ -68,7 +71,7 @@ class BatchedPolicy:
         """Shape and type of each of them as an environment gives it: images are (H, W, C) bytes."""
         shapes: dict[str, tuple[tuple[int, ...], str]] = {}
         for key, modality in self._modality.items():
-            shape = tuple(int(size) for size in self._shapes[key])
+            shape = tuple(int(size) for size in self._shapes[key.removeprefix(GOAL)])
             shapes[key] = ((*shape[1:], shape[0]), "uint8") if modality == "rgb" else (shape, "float32")
         return shapes
 
@@ -113,7 +116,8 @@ class BatchedPolicy:
         home = next(iter(obs.values())).device if obs else self._device
         with torch.inference_mode():
             memory = {key: value[rows] for key, value in self._memory.items()}
-            actions, memory = self.step(obs, memory, self._age[rows], lambda: self._draw(rows))
+            noise = Noise([self._noise[row] for row in rows.tolist()], self.noise_size, self._device)
+            actions, memory = self.step(obs, memory, self._age[rows], noise)
             if not self._memory:
                 self._memory = {key: value.new_zeros(self.num_envs, *value.shape[1:]) for key, value in memory.items()}
             for key, value in memory.items():
@@ -129,7 +133,7 @@ class BatchedPolicy:
             obs: Observations by key. Shape (N, ...).
             memory: What this returned a step ago, {} if nothing yet. Shape (N, ...).
             age: Steps since each environment was reset. Shape (N,).
-            noise: Draws the noise of policies that draw their actions. Shape (N, 1 + noise_size).
+            noise: What policies that draw their actions draw from.
 
         Returns:
             Raw actions of shape (N, A), and the memory for the next step.
@@ -161,8 +165,8 @@ class BatchedPolicy:
                     f"Expected {count} rows of {key!r}, one for each acting environment, got {len(value)}."
                 )
             value = obs_utils.process_obs(value, obs_modality=modality).float()
-            if key in self._statistics:
-                mean, std = self._statistics[key]
+            if (name := key.removeprefix(GOAL)) in self._statistics:
+                mean, std = self._statistics[name]
                 if value.shape[1:] != mean.shape:
                     raise UserError(
                         f"Expected observation {key!r} of shape {tuple(mean.shape)}, as in training, got"
@@ -171,13 +175,6 @@ class BatchedPolicy:
                 value = (value - mean) / std
             prepared[key] = value
         return prepared
-
-    def _draw(self, rows: Tensor) -> Tensor:
-        drawn = [(torch.rand(1, generator=g), torch.randn(self.noise_size, generator=g)) for g in self._of(rows)]
-        return torch.stack([torch.cat(parts) for parts in drawn]).to(self._device)
-
-    def _of(self, rows: Tensor) -> list[torch.Generator]:
-        return [self._noise[row] for row in rows.tolist()]
 
 
 def load_policy(path: Path | str, device: str = "cpu") -> BatchedPolicy:
@@ -212,8 +209,8 @@ def load_policy(path: Path | str, device: str = "cpu") -> BatchedPolicy:
         raise UserError(f"Expected a Robomimic checkpoint at {path}, but it cannot be loaded ({error}).") from error
     return BatchedPolicy(
         rollout.policy,
-        config["observation"]["modalities"]["obs"],
-        int(content["shape_metadata"]["ac_dim"]),
+        config["observation"],
+        content["shape_metadata"],
         rollout.obs_normalization_stats,
         content.get("apprentice"),
     )

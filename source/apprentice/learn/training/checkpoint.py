@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from apprentice.errors import UserError
-
-Optimisers = list[tuple[str, Any]]
+from apprentice.learn.algorithms.anatomy import counters, networks, optimisers, schedules, set_counters
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -50,7 +49,6 @@ def save_policy(
     path: Path,
     *,
     algo: Any,
-    averaged: Mapping[str, Tensor],
     config: Any,
     shapes: Mapping[str, Any],
     obs_statistics: Mapping[str, Any] | None,
@@ -61,8 +59,7 @@ def save_policy(
 
     Args:
         path: Where to.
-        algo: The Robomimic algorithm.
-        averaged: Moving averages that stand for its parameters, by name.
+        algo: The Robomimic algorithm, with the weights to be saved.
         config: Its Robomimic config.
         shapes: Robomimic's shape metadata.
         obs_statistics: Robomimic's observation statistics, if observations are normalised outside the network.
@@ -70,7 +67,7 @@ def save_policy(
         about: JSON-able facts of ours under the key "apprentice", which Robomimic ignores.
     """
     content: dict[str, Any] = {
-        "model": {**algo.serialize(), **averaged},
+        "model": algo.serialize(),
         "config": config.dump(),
         "algo_name": config.algo_name,
         "env_metadata": dict(env_args),
@@ -88,10 +85,11 @@ def save_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor], step: i
     content = {
         "step": step,
         "seconds": seconds,
-        "weights": algo.nets.state_dict(),
+        "weights": networks(algo).state_dict(),
         "averaged": dict(averaged),
-        "optimisers": [optimiser.state_dict() for _, optimiser in _optimisers(algo.optimizers)],
-        "schedules": [schedule.state_dict() for _, schedule in _optimisers(algo.lr_schedulers)],
+        "optimisers": [optimiser.state_dict() for optimiser in optimisers(algo)],
+        "schedules": [schedule.state_dict() for schedule in schedules(algo)],
+        "counters": counters(algo),
         "rng": {
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -113,13 +111,14 @@ def load_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor]) -> tupl
     """
     try:
         content = torch.load(path, map_location=algo.device, weights_only=True)
-        algo.nets.load_state_dict(content["weights"])
+        networks(algo).load_state_dict(content["weights"])
         for name, value in averaged.items():
             value.copy_(content["averaged"][name])
-        for (_, optimiser), state in zip(_optimisers(algo.optimizers), content["optimisers"], strict=True):
+        for optimiser, state in zip(optimisers(algo), content["optimisers"], strict=True):
             optimiser.load_state_dict(state)
-        for (_, schedule), state in zip(_optimisers(algo.lr_schedulers), content["schedules"], strict=True):
+        for schedule, state in zip(schedules(algo), content["schedules"], strict=True):
             schedule.load_state_dict(state)
+        set_counters(algo, content["counters"])
     except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(
             f"Expected the training state of this run in {path}, but it cannot be used ({error}); train into another"
@@ -134,13 +133,3 @@ def load_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor]) -> tupl
     version, internal, gauss_next = rng["python"]
     random.setstate((version, tuple(internal), gauss_next))
     return int(content["step"]), float(content["seconds"])
-
-
-def _optimisers(of: Mapping[str, Any]) -> Optimisers:
-    """Robomimic keeps one, a list, or None per network."""
-    return [
-        (name, item)
-        for name, entry in of.items()
-        for item in (entry if isinstance(entry, list) else [entry])
-        if item is not None
-    ]

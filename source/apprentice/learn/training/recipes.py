@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apprentice.errors import UserError
+from apprentice.learn.algorithms.anatomy import OFFLINE_RL, base_name, observation_groups, scaled_name
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, Source
 from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg
@@ -21,6 +22,8 @@ _RNN_GMM = {
 _TRANSFORMER = {"transformer": {"enabled": True, "context_length": 10, "embed_dim": 256, "num_layers": 4}}
 _ADAM = {"optim_params": {"policy": {"learning_rate": {"initial": 1e-3}}}}
 _WINDOW = {"dataset_keys": ["actions"], "hdf5_cache_mode": "low_dim", "batch_size": 100}
+_TRANSITIONS = {**_WINDOW, "dataset_keys": ["actions", "rewards", "dones"], "num_epochs": 200}
+_SUBGOALS = {"train": {**_WINDOW, "seq_length": 10, "num_epochs": 200}}
 
 RECIPES: dict[str, dict[str, Any]] = {
     "chunked_bc": {"algo_name": "chunked_bc"},
@@ -44,6 +47,24 @@ RECIPES: dict[str, dict[str, Any]] = {
             "optim_params": {"policy": {"learning_rate": {"initial": 1e-4}}},
         },
     },
+    "bc_gaussian": {
+        "algo_name": "bc",
+        "train": {**_WINDOW, "num_epochs": 200},
+        "algo": {**_ADAM, "gaussian": {"enabled": True}},
+    },
+    "bc_gmm": {
+        "algo_name": "bc",
+        "train": {**_WINDOW, "num_epochs": 200},
+        "algo": {**_ADAM, "gmm": {"enabled": True}},
+    },
+    "bc_vae": {"algo_name": "bc", "train": {**_WINDOW, "num_epochs": 200}, "algo": {**_ADAM, "vae": {"enabled": True}}},
+    "bcq": {"algo_name": "bcq", "train": _TRANSITIONS},
+    "cql": {"algo_name": "cql", "train": {**_TRANSITIONS, "batch_size": 1024}},
+    "iql": {"algo_name": "iql", "train": _TRANSITIONS},
+    "td3_bc": {"algo_name": "td3_bc", "train": {**_TRANSITIONS, "batch_size": 256}},
+    "gl": {"algo_name": "gl", **_SUBGOALS},
+    "hbc": {"algo_name": "hbc", **_SUBGOALS},
+    "iris": {"algo_name": "iris", "train": {**_TRANSITIONS, "seq_length": 10}},
 }
 """What each recipe changes in Robomimic's defaults. `config/robomimic/` holds the same as files to edit."""
 
@@ -75,15 +96,17 @@ def load_config(cfg: TrainCfg) -> Any:
     values = _read_json(cfg.config) if cfg.config else RECIPES.get(cfg.algo)
     if values is None:
         raise UserError(f"Expected --algo to be one of {', '.join(RECIPES)}, got {cfg.algo!r}.")
-    name, known = values.get("algo_name"), sorted(get_all_registered_configs())
+    name, known = str(values.get("algo_name")), sorted(get_all_registered_configs())
     if name not in known:
         raise UserError(f"Expected algo_name in {cfg.config} to be one of {', '.join(known)}, found {name!r}.")
-    if cfg.normalise and name == "bc":
-        name = "bc_scaled_actions"
+    if cfg.normalise:
+        name = scaled_name(name)
     config = config_factory(name)
     try:
         with config.values_unlocked():
             config.update({**values, "algo_name": name})
+            if base_name(name) in OFFLINE_RL:
+                config.train.dataset_keys = list(dict.fromkeys([*config.train.dataset_keys, "rewards", "dones"]))
             if cfg.batch_size:
                 config.train.batch_size = cfg.batch_size
             config.train.seed = cfg.seed
@@ -119,11 +142,14 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
         elif not cfg.config:
             preferred = [key for key in _ISAAC_LAB_KEYS if key in available]
             plain = [key for key in available if "/" not in key and key not in _LAST_ACTION]
-            plain = preferred if len(preferred) == len(_ISAAC_LAB_KEYS) else plain
+            chosen = preferred if len(preferred) == len(_ISAAC_LAB_KEYS) else plain
             if cfg.cameras:
-                plain = [key for key in plain if any(word in key for word in ("eef", *_PROPRIOCEPTION))]
-            config.observation.modalities.obs.low_dim = plain
-    wanted = [key for keys in config.observation.modalities.obs.values() for key in keys]
+                chosen = [key for key in chosen if any(word in key for word in ("eef", *_PROPRIOCEPTION))]
+            for section in observation_groups(config.observation):
+                section.modalities.obs.low_dim = chosen
+                if "subgoal" in section.modalities:
+                    section.modalities.subgoal.low_dim = chosen
+    wanted = list(config.all_obs_keys)
     missing = [key for key in wanted if key not in available]
     if missing or not wanted:
         raise UserError(
@@ -134,7 +160,7 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
 
 def data_keys(config: Any, source: Source) -> list[str]:
     """Keys of the demo file that training reads."""
-    keys = ["obs/" + key for keys in config.observation.modalities.obs.values() for key in keys]
+    keys = ["obs/" + key for key in config.all_obs_keys]
     keys += [key for key in config.train.dataset_keys if key in source.keys]
     if is_chunk_policy(config):
         # only to recognise what the actions mean
@@ -251,11 +277,40 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 
 
 def _check_supported(config: Any, cfg: TrainCfg) -> None:
-    name = cfg.config or cfg.algo
-    if config.algo_name not in ("bc", "bc_scaled_actions", "chunked_bc"):
+    name, train = cfg.config or cfg.algo, config.train
+    if config.use_goals and train.goal_mode != "last":
         raise UserError(
-            f"Expected {name} to be an imitation algorithm (bc, chunked_bc), found {config.algo_name!r}, which needs"
-            " rewards that demos do not have; choose another config."
+            f"Expected {name} to say where its goals come from, found train.goal_mode {train.goal_mode!r}; set it to"
+            ' "last" (the end of the demo) or remove the goal observations.'
         )
-    if config.use_goals or config.train.goal_mode:
-        raise UserError(f"Expected {name} without goals, found goal observations; demos here carry none.")
+    if "latent_subgoal" in config.algo and config.algo.latent_subgoal.enabled:
+        raise UserError(
+            f"Expected {name} without algo.latent_subgoal, which Robomimic 0.3.0 cannot play; set enabled to false."
+        )
+    ahead = {"subgoal_horizon": 1, "n_step": 1} | dict(_numbers(config.algo))
+    for key in ("subgoal_horizon", "n_step"):
+        if ahead[key] > train.seq_length:
+            raise UserError(
+                f"Expected train.seq_length in {name} of at least {key}, {ahead[key]}, found {train.seq_length}; make"
+                " the windows longer."
+            )
+    if config.algo_name == "iris" and cfg.config:
+        planner = config.observation.value_planner
+        valued, planned = (
+            {key for keys in section.values() for key in keys}
+            for section in (planner.value.modalities.obs, planner.planner.modalities.subgoal)
+        )
+        if not valued <= planned:
+            raise UserError(
+                f"Expected {name} to value what it plans, found a value of {sorted(valued)} and subgoals of"
+                f" {sorted(planned)}; name the same keys in value_planner.planner.modalities.subgoal."
+            )
+
+
+def _numbers(section: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Whole numbers anywhere in a section, by the last part of their key."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value)
+        elif isinstance(value, int):
+            yield key, value

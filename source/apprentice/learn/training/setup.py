@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from apprentice.errors import UserError
+from apprentice.learn.algorithms.anatomy import LOOKS_AHEAD, OFFLINE_RL, base_name, networks, observed
 from apprentice.learn.algorithms.plugins import quiet
 from apprentice.learn.data.batches import Batches, WindowCfg, Windows
 from apprentice.learn.data.dataset import Frames
@@ -14,7 +16,11 @@ from apprentice.learn.training import recipes
 
 
 def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[str, Any]]:
-    """The Robomimic algorithm with fresh weights, and Robomimic's shape metadata."""
+    """The Robomimic algorithm with fresh weights, and Robomimic's shape metadata.
+
+    Raises:
+        UserError: If the config combines what Robomimic does not.
+    """
     from robomimic.algo import algo_factory
     from robomimic.utils import obs_utils
 
@@ -27,36 +33,43 @@ def build(config: Any, demos: Frames, device: torch.device) -> tuple[Any, dict[s
             for key in sorted(config.all_obs_keys)
         }
         size = demos.data["actions"].shape[1]
-        algo = algo_factory(config.algo_name, config, obs_key_shapes=shapes, ac_dim=size, device=device)
-    images = list(config.observation.modalities.obs.rgb)
-    metadata = {"ac_dim": size, "all_shapes": shapes, "all_obs_keys": list(shapes), "use_images": bool(images)}
+        try:
+            algo = algo_factory(config.algo_name, config, obs_key_shapes=shapes, ac_dim=size, device=device)
+        except (NotImplementedError, TypeError, ValueError, AssertionError, KeyError) as error:
+            raise UserError(
+                f"Expected a config of {base_name(config.algo_name)} that Robomimic 0.3.0 can build, but it raises"
+                f" {type(error).__name__} ({error}); look for options of its algo section that exclude or need another."
+            ) from error
+    images = any(observed(config.observation, group).get("rgb") for group in ("obs", "goal", "subgoal"))
+    metadata = {"ac_dim": size, "all_shapes": shapes, "all_obs_keys": list(shapes), "use_images": images}
     return algo, metadata
 
 
-def fit(algo: Any, config: Any, demos: Frames) -> dict[str, Any] | None:
+def fit(algo: Any, config: Any, demos: Frames, shapes: Mapping[str, Any]) -> dict[str, Any] | None:
     """Statistics from the training data: into the algorithm where it holds them, otherwise as Robomimic keeps them."""
     if recipes.is_chunk_policy(config):
         algo.fit(demos.data, demos.lengths)
         return None
-    if "action_range" in algo.nets:
-        algo.nets["action_range"].fit(demos.data["actions"].float())
+    if "action_range" in (nets := networks(algo)):
+        range_: Any = nets["action_range"]
+        range_.fit(demos.data["actions"].float())
     if not config.train.hdf5_normalize_obs:
         return None
+    from robomimic.utils.obs_utils import OBS_KEYS_TO_MODALITIES
+
     statistics: dict[str, Any] = {}
-    for modality, keys in config.observation.modalities.obs.items():
-        for key in keys:
-            shape = algo.obs_key_shapes[key]
-            if modality == "low_dim":
-                value = demos.data["obs/" + key].float()
-                mean, std = value.mean(0), value.std(0, correction=0) + 1e-3
-            else:  # images are scaled to 0..1 by Robomimic
-                mean, std = torch.zeros(shape), torch.ones(shape)
-            # Robomimic 0.3.0 wants the statistics of a frame stack in the shape of the stack
-            frames = config.train.frame_stack
-            statistics[key] = {
-                "mean": mean.expand(frames, *shape).tolist(),
-                "std": std.expand(frames, *shape).tolist(),
-            }
+    for key, shape in shapes["all_shapes"].items():
+        if OBS_KEYS_TO_MODALITIES[key] == "low_dim":
+            value = demos.data["obs/" + key].float()
+            mean, std = value.mean(0), value.std(0, correction=0) + 1e-3
+        else:  # images are scaled to 0..1 by Robomimic
+            mean, std = torch.zeros(shape), torch.ones(shape)
+        # Robomimic 0.3.0 wants the statistics of a frame stack in the shape of the stack
+        frames = config.train.frame_stack
+        statistics[key] = {
+            "mean": mean.expand(frames, *shape).tolist(),
+            "std": std.expand(frames, *shape).tolist(),
+        }
     return statistics
 
 
@@ -70,6 +83,8 @@ def windows(
         seq_length=cfg.seq_length,
         pad_frame_stack=cfg.pad_frame_stack,
         pad_seq_length=cfg.pad_seq_length,
+        next_obs=base_name(config.algo_name) in LOOKS_AHEAD,
+        goal_obs=config.use_goals,
     )
     if recipes.is_chunk_policy(config):
         return Windows(algo.encode(frames.data, frames.lengths), frames.lengths, window, device)
@@ -79,8 +94,10 @@ def windows(
             mean, std = (torch.tensor(values[name])[-1] for name in ("mean", "std"))
             data["obs/" + key] = (data["obs/" + key].float() - mean) / std
     for key in cfg.dataset_keys:
-        # as Robomimic does: what a demo does not have is zero
-        data.setdefault(key, torch.zeros(frames.num_frames, 1))
+        if key in ("rewards", "dones"):
+            data[key] = frames.outcome(key)
+        else:  # as Robomimic does: what a demo does not have is zero
+            data.setdefault(key, torch.zeros(frames.num_frames, 1))
     return Windows(data, frames.lengths, window, device)
 
 
@@ -95,6 +112,17 @@ def notices(config: Any, demos: Frames, batches: Batches) -> list[str]:
         said.append("No datagen_info/eef_pose in the file: learning from plain observations, chunks of raw actions.")
     elif recipes.is_chunk_policy(config) and not config.algo.action_space.poses:
         said.append("The actions are no poses, neither relative nor absolute: learning chunks of raw actions.")
-    if config.algo_name == "bc" and config.algo.gmm.enabled and demos.data["actions"].abs().max() > 1:
-        said.append("Some actions exceed 1, which this algorithm cannot output; train with --normalise.")
+    name = base_name(config.algo_name)
+    if name == config.algo_name and _squashes(config) and demos.data["actions"].abs().max() > 1:
+        remedy = "; scale them in the demos" if name in ("hbc", "iris") else "; train with --normalise"
+        said.append(f"Some actions exceed 1, which this algorithm cannot output{remedy}.")
+    if name in OFFLINE_RL and not demos.outcome("rewards").any():
+        said.append("All rewards are 0 and no demo says it succeeded: there is nothing to learn a value from.")
+    if name == "gl":
+        said.append("gl only learns to plan subgoals: its checkpoint has no actions. hbc trains a policy on top.")
     return said
+
+
+def _squashes(config: Any) -> bool:
+    """Whether the actions go through a tanh, all but those of a chunk policy."""
+    return config.algo_name in ("bc", "hbc", *OFFLINE_RL)

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from apprentice.demos.durable import WriterLock
 from apprentice.errors import UserError
+from apprentice.learn.algorithms.anatomy import losses as losses_of
+from apprentice.learn.algorithms.anatomy import networks, optimisers
 from apprentice.learn.algorithms.plugins import require_robomimic
 from apprentice.learn.cfg import TrainCfg, TrainResult
 from apprentice.learn.data.batches import Batches, nest
@@ -73,11 +75,11 @@ def train(
     if recipes.is_chunk_policy(config):
         recipes.recognise_actions(config, demos)
     algo, shapes = setup.build(config, demos, device)
-    statistics = setup.fit(algo, config, demos)
+    statistics = setup.fit(algo, config, demos, shapes)
     batches = Batches(setup.windows(algo, config, demos, statistics, device), config.train.batch_size, cfg.seed)
     valid = Batches(setup.windows(algo, config, held_out, statistics, device), batches.batch_size) if held_out else None
     steps = recipes.total_steps(config, cfg, len(batches))
-    averaged = {name: value.detach().clone() for name, value in algo.nets.named_parameters()}
+    averaged = {name: value.detach().clone() for name, value in networks(algo).named_parameters()}
 
     # a new run, or an earlier one that goes on
     about = describe(file, cfg, source, demos, config, steps, setup.notices(config, demos, batches))
@@ -103,22 +105,22 @@ def train(
                 algo.set_train()
                 batch = algo.process_batch_for_training(batches.batch(step))
                 batch = algo.postprocess_batch_for_training(batch, obs_normalization_stats=None)
-                losses = algo.train_on_batch(batch, epoch=step // epoch_steps + 1)["losses"]
+                losses = losses_of(algo.train_on_batch(batch, epoch=step // epoch_steps + 1))
                 _average(averaged, algo, min(cfg.ema_decay, (1 + step) / (10 + step)) if cfg.ema_decay else 0.0)
                 step, count = step + 1, count + 1
                 for name, value in losses.items():
-                    sums[name] = sums.get(name, 0) + value.detach()
+                    sums[name] = sums.get(name, 0) + value
                 if step % epoch_steps == 0:
                     algo.on_epoch_end(step // epoch_steps)
                 if step % cfg.log_every == 0 or step == steps:
-                    means = _named({name: float(value) / count for name, value in sums.items()})
-                    _require_finite(means, step, config)
+                    means = {name: float(value) / count for name, value in sums.items()}
+                    _require_finite(means, step, algo)
                     duration = time.perf_counter() - begin
                     seconds, rate = seconds + duration, count / duration
                     with _playing(algo, averaged):
-                        held = _named(_valid_losses(algo, valid), "valid_")
+                        held = {f"valid_{name}": value for name, value in _valid_losses(algo, valid).items()}
                     samples_per_s = rate * batches.batch_size
-                    lr = algo.optimizers["policy"].param_groups[0]["lr"]
+                    lr = optimisers(algo)[0].param_groups[0]["lr"]
                     log.write(
                         {"step": step, **means, **held, "lr": lr, "samples_per_s": samples_per_s, "seconds": seconds}
                     )
@@ -129,8 +131,7 @@ def train(
                 if evaluate and cfg.evaluate_every and step % cfg.evaluate_every == 0:
                     pause = time.perf_counter()
                     with _playing(algo, averaged):
-                        modalities = config.observation.modalities.obs
-                        scores = evaluate(BatchedPolicy(algo, modalities, shapes["ac_dim"], statistics, about), step)
+                        scores = evaluate(BatchedPolicy(algo, config.observation, shapes, statistics, about), step)
                     log.write({"step": step, **scores})
                     begin += time.perf_counter() - pause
                 if step % cfg.save_every == 0 or step == steps or interrupt.requested:
@@ -140,16 +141,16 @@ def train(
                         f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again"
                         f" to go on from {output / STATE}."
                     )
-        save_policy(
-            output / POLICY,
-            algo=algo,
-            averaged=averaged,
-            config=config,
-            shapes=shapes,
-            obs_statistics=statistics,
-            env_args=source.env_args,
-            about={key: about[key] for key in SAID_OF_POLICY},
-        )
+        with _playing(algo, averaged):
+            save_policy(
+                output / POLICY,
+                algo=algo,
+                config=config,
+                shapes=shapes,
+                obs_statistics=statistics,
+                env_args=source.env_args,
+                about={key: about[key] for key in SAID_OF_POLICY},
+            )
         return result_of(output, about, log.last)
 
 
@@ -174,59 +175,55 @@ def _device(name: str) -> torch.device:
 
 @torch.no_grad()
 def _average(averaged: Mapping[str, Tensor], algo: Any, decay: float) -> None:
-    torch._foreach_lerp_(list(averaged.values()), list(algo.nets.parameters()), 1.0 - decay)  # pyright: ignore
+    torch._foreach_lerp_(list(averaged.values()), list(networks(algo).parameters()), 1.0 - decay)  # pyright: ignore
 
 
 @contextlib.contextmanager
 def _playing(algo: Any, averaged: Mapping[str, Tensor]) -> Iterator[None]:
     """The algorithm with the averaged weights, out of training mode, without touching any random number generator."""
     with torch.random.fork_rng(), torch.no_grad():
-        own = {name: value.data for name, value in algo.nets.named_parameters()}
-        policy = algo.nets["policy"]
+        nets = networks(algo)
+        own = {name: value.data for name, value in nets.named_parameters()}
         # otherwise a mixture's likelihood of held-out actions is taken under a spread of 1e-4
-        low_noise = getattr(policy, "low_noise_eval", None)
+        mixtures: list[Any] = [net for net in nets.modules() if hasattr(net, "low_noise_eval")]
+        low_noise = [net.low_noise_eval for net in mixtures]
         try:
-            for name, value in algo.nets.named_parameters():
+            for name, value in nets.named_parameters():
                 value.data = averaged[name]
             algo.set_eval()
             yield
         finally:
-            for name, value in algo.nets.named_parameters():
+            for name, value in nets.named_parameters():
                 value.data = own[name]
-            if low_noise is not None:
-                policy.low_noise_eval = low_noise
+            for net, value in zip(mixtures, low_noise, strict=True):
+                net.low_noise_eval = value
 
 
 def _valid_losses(algo: Any, valid: Batches | None) -> dict[str, float]:
     """Losses on held-out windows, spread evenly over them: the same windows every time."""
     if valid is None:
         return {}
-    policy = algo.nets["policy"]
-    if hasattr(policy, "low_noise_eval"):
-        policy.low_noise_eval = False
+    net: Any
+    for net in networks(algo).modules():
+        if hasattr(net, "low_noise_eval"):
+            net.low_noise_eval = False
     count = min(_VALID_BATCHES * valid.batch_size, len(valid.windows))
     index = torch.linspace(0, len(valid.windows) - 1, count).long()
     sums: dict[str, float] = {}
     for rows in index.split(valid.batch_size):
         batch = algo.process_batch_for_training(nest(valid.windows.gather(rows)))
         batch = algo.postprocess_batch_for_training(batch, obs_normalization_stats=None)
-        for name, value in algo.train_on_batch(batch, epoch=0, validate=True)["losses"].items():
+        for name, value in losses_of(algo.train_on_batch(batch, epoch=0, validate=True)).items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / count
     return sums
 
 
-def _named(losses: Mapping[str, float], prefix: str = "") -> dict[str, float]:
-    """Losses by the names of the log, the one that is minimised first. Robomimic calls that one "action_loss"."""
-    names = sorted(losses, key=lambda name: name != "action_loss")
-    return {prefix + ("loss" if name == "action_loss" else name): losses[name] for name in names}
-
-
-def _require_finite(means: Mapping[str, float], step: int, config: Any) -> None:
+def _require_finite(means: Mapping[str, float], step: int, algo: Any) -> None:
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if bad:
-        rate = config.algo.optim_params.policy.learning_rate.initial
+        rate = optimisers(algo)[0].param_groups[0]["lr"]
         raise UserError(
             f"Expected a finite loss, but {', '.join(bad)} is not at step {step:,}; lower the learning rate"
-            f" (algo.optim_params.policy.learning_rate.initial, now {rate:g}) or look for extreme values in the demos"
+            f" (optim_params in the config's algo section, now {rate:g}) or look for extreme values in the demos"
             " (`apprentice check`)."
         )

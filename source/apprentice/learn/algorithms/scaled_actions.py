@@ -1,6 +1,6 @@
-"""`bc_scaled_actions`: Robomimic's `bc` in all its forms, with the actions scaled to what its tanh outputs can reach.
+"""Robomimic's algorithms with the actions scaled to what their tanh outputs can reach: `bc_scaled_actions`, ...
 
-The range is part of the weights, so a checkpoint cannot be played without it. Importing this module registers it.
+The range is part of the weights, so a checkpoint cannot be played without it. Importing this module registers them.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from typing import Any
 
 import torch
 from robomimic.algo import PolicyAlgo, algo_name_to_factory_func, register_algo_factory_func
-from robomimic.config.bc_config import BCConfig
+from robomimic.config import config_factory
 from torch import Tensor, nn
 
-SCALED_BC = "bc_scaled_actions"
+from apprentice.learn.algorithms.anatomy import SCALABLE, scaled_name
+
 _MARGIN = 0.95
 """Where the extremes of the demos come to lie between -1 and 1: tanh reaches 1 only with infinite weights."""
-
-
-class ScaledBCConfig(BCConfig):
-    """Robomimic's config of `bc`, under the name of the algorithm with scaled actions."""
-
-    ALGO_NAME = SCALED_BC
 
 
 class ActionRange(nn.Module):
@@ -51,13 +46,6 @@ class ActionRange(nn.Module):
         return actions * self.half_width + self.centre
 
 
-@register_algo_factory_func(SCALED_BC)
-def algo_config_to_class(algo_config: Any) -> tuple[type[PolicyAlgo], dict[str, Any]]:
-    """Robomimic asks here for the class: the one it would use for `bc`, with scaled actions."""
-    base, kwargs = algo_name_to_factory_func("bc")(algo_config)
-    return _scaled(base), kwargs
-
-
 @functools.cache
 def _scaled(base: Any) -> type[PolicyAlgo]:
     class ScaledActions(base):
@@ -74,3 +62,19 @@ def _scaled(base: Any) -> type[PolicyAlgo]:
 
     ScaledActions.__name__ = ScaledActions.__qualname__ = f"Scaled{base.__name__}"
     return ScaledActions
+
+
+def _register(name: str) -> None:
+    """Robomimic's config under the new name, and the class it would use for the old one with scaled actions."""
+    config: Any = type(config_factory(name))
+    type(config)(f"Scaled{config.__name__}", (config,), {"ALGO_NAME": scaled_name(name)})  # registers itself
+
+    def algo_config_to_class(algo_config: Any) -> tuple[type[PolicyAlgo], dict[str, Any]]:
+        base, kwargs = algo_name_to_factory_func(name)(algo_config)
+        return _scaled(base), kwargs
+
+    register_algo_factory_func(scaled_name(name))(algo_config_to_class)
+
+
+for _name in SCALABLE:
+    _register(_name)
