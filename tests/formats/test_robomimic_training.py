@@ -20,6 +20,7 @@ from apprentice.learn.training.train import train
 OBS = {"eef_pos": 3, "eef_quat": 4, "gripper_pos": 2, "object": 39, "joint_pos": 9, "joint_vel": 9}
 EXTRA = {"object_position": 3, "target_object_position": 7}
 CONFIGS = Path(__file__).parents[2] / "config" / "robomimic"
+ROBOMIMIC = ("bc", "bcq", "cql", "iql", "td3_bc", "gl", "hbc", "iris")
 ISAAC_LAB = sorted(Path(str(files("isaaclab_tasks"))).rglob("agents/robomimic/*.json"))
 
 
@@ -46,40 +47,62 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def robomimic_plays(checkpoint: Path, frames: int = 1) -> np.ndarray:
+    """What Robomimic's own player answers to observations of zeros."""
     from robomimic.utils import file_utils
 
     with quiet():
-        policy, _ = file_utils.policy_from_checkpoint(ckpt_path=str(checkpoint), device=torch.device("cpu"))
+        policy, content = file_utils.policy_from_checkpoint(ckpt_path=str(checkpoint), device=torch.device("cpu"))
     policy.start_episode()
     stack = (frames,) if frames > 1 else ()
-    return policy(ob={key: np.zeros((*stack, OBS[key]), np.float32) for key in policy.policy.obs_key_shapes})
+    return policy(ob={key: np.zeros((*stack, OBS[key]), np.float32) for key in content["shape_metadata"]["all_shapes"]})
 
 
-@pytest.mark.parametrize("name", ["bc", "bc_rnn_gmm", "bc_transformer", "bc_transformer_gmm", "chunked_bc"])
+def smaller(values: dict) -> dict:
+    """A config that trains in a second instead of minutes."""
+    if values["algo"].get("transformer"):
+        values["algo"]["transformer"] |= {"embed_dim": 32, "num_layers": 1}
+    return values
+
+
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.json"))
+CHUNKS = [name for name in NAMES if json.loads((CONFIGS / f"{name}.json").read_text())["algo_name"] not in ROBOMIMIC]
+PLAYED = [name for name in NAMES if name not in CHUNKS and name != "gl"]
+
+
+@pytest.mark.parametrize("name", PLAYED)
 @pytest.mark.parametrize("normalise", [True, False])
 def test_every_config_file_trains_and_robomimic_loads_what_comes_out(
     file: Path, tmp_path: Path, name: str, normalise: bool
 ):
-    values = json.loads((CONFIGS / f"{name}.json").read_text())
-    if "transformer" in name:  # seconds instead of minutes
-        values["algo"]["transformer"] |= {"embed_dim": 32, "num_layers": 1}
+    values = smaller(json.loads((CONFIGS / f"{name}.json").read_text()))
     (tmp_path / "config.json").write_text(json.dumps(values))
     cfg = TrainCfg(config=tmp_path / "config.json", steps=6, batch_size=20, log_every=2, normalise=normalise)
     result = train(file, tmp_path / "run", cfg)
     assert result.steps == 6 and np.isfinite(result.loss)
 
     checkpoint = torch.load(result.policy, weights_only=True)
-    assert ("obs_normalization_stats" in checkpoint) == (normalise and name != "chunked_bc")
-    if not normalise and name != "chunked_bc":
-        assert checkpoint["algo_name"] == "bc"  # nothing of ours is needed to play it
-    if name == "chunked_bc":
-        policy = load_policy(result.policy)
-        assert policy.act(
-            {key: torch.zeros(1, OBS[key]) for key in policy.obs_keys if key in OBS}
-            | {key: torch.zeros(1, width) for key, width in EXTRA.items()}
-        ).shape == (1, 7)
-    else:
-        assert robomimic_plays(result.policy, frames=10 if "transformer" in name else 1).shape == (7,)
+    assert ("obs_normalization_stats" in checkpoint) == normalise
+    if not normalise:
+        assert checkpoint["algo_name"] == values["algo_name"]  # nothing of ours is needed to play it
+    assert robomimic_plays(result.policy, frames=10 if "transformer" in name else 1).shape == (7,)
+    policy = load_policy(result.policy)
+    assert policy.act({key: torch.zeros(1, OBS[key]) for key in policy.obs_keys}).shape == (1, 7)
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_our_own_config_files_train_and_play(file: Path, tmp_path: Path, name: str):
+    result = train(file, tmp_path / "run", TrainCfg(config=CONFIGS / f"{name}.json", steps=2, batch_size=8))
+    policy = load_policy(result.policy)
+    obs = {key: torch.zeros(1, width) for key, width in (OBS | EXTRA).items() if key in policy.obs_keys}
+    assert policy.act(obs).shape == (1, 7)
+
+
+def test_a_planner_trains_and_says_that_it_does_not_act(file: Path, tmp_path: Path):
+    cfg = TrainCfg(config=CONFIGS / "gl.json", steps=4, batch_size=20, log_every=2)
+    result = train(file, tmp_path / "run", cfg)
+    assert any("no actions" in notice for notice in result.notices)
+    with pytest.raises(UserError, match="a planner"):
+        load_policy(result.policy)
 
 
 @pytest.mark.parametrize("name", list(recipes.RECIPES))
@@ -91,30 +114,50 @@ def test_a_recipe_and_its_file_are_the_same(name: str):
     relevant = ("batch_size", "seq_length", "frame_stack", "dataset_keys", "hdf5_normalize_obs")
     for key in relevant:
         assert tuple(np.atleast_1d(built_in.train[key])) == tuple(np.atleast_1d(from_file.train[key]))
-    if name != "chunked_bc":
+    if name not in CHUNKS:
         assert built_in.train.num_epochs == from_file.train.num_epochs
 
 
+def demos_for(path: Path, values: dict) -> Path:
+    """Tiny demos with the observations that a config names, as Isaac Lab's recorder writes them."""
+    named = values["observation"]["modalities"]["obs"]
+    crop = values["observation"].get("encoder", {}).get("rgb", {}).get("obs_randomizer_kwargs") or {}
+    size = (crop.get("crop_height", 80) + 4, crop.get("crop_width", 80) + 4, 3)
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as h5:
+        h5.attrs["format_version"] = 1
+        data = h5.create_group("data")
+        data.attrs["env_args"] = json.dumps({"env_name": "Isaac-Something-v0", "type": 2})
+        for number in range(2):
+            demo = data.create_group(f"demo_{number}")
+            demo.attrs["num_samples"] = 12
+            demo["actions"] = rng.uniform(-1, 1, (12, 7)).astype(np.float32)
+            for key in named["low_dim"]:
+                demo[f"obs/{key}"] = rng.normal(size=(12, 4)).astype(np.float32)
+            for key in named.get("rgb", []):
+                demo[f"obs/{key}"] = rng.integers(0, 256, (12, *size), np.uint8)
+    return path
+
+
 @pytest.mark.parametrize("path", ISAAC_LAB, ids=lambda path: f"{path.parts[-4]}-{path.stem}")
-def test_isaac_labs_own_configs_load_as_they_are(path: Path):
+def test_isaac_labs_own_configs_train_as_they_are(tmp_path: Path, path: Path):
+    values = json.loads(path.read_text())
     require_robomimic()
-    cfg = TrainCfg(config=path, normalise=False)
-    if json.loads(path.read_text())["algo_name"] != "bc":
-        with pytest.raises(UserError, match="needs rewards"):
-            recipes.load_config(cfg)
-        return
-    config = recipes.load_config(cfg)
-    assert config.algo_name == "bc"
-    assert recipes.total_steps(config, cfg, batches=10) >= 10_000
+    as_shipped = TrainCfg(config=path, normalise=False)
+    assert recipes.total_steps(recipes.load_config(as_shipped), as_shipped, batches=10) >= 10_000
 
-
-@pytest.mark.parametrize("path", [path for path in ISAAC_LAB if "franka" in path.parts and "image" not in path.stem])
-def test_isaac_labs_state_configs_train(file: Path, tmp_path: Path, path: Path):
-    if json.loads(path.read_text())["algo_name"] != "bc":
-        return
-    result = train(file, tmp_path / "run", TrainCfg(config=path, steps=3, normalise=False))
+    demos = demos_for(tmp_path / "demos.hdf5", values)
+    cfg = TrainCfg(config=path, steps=2, batch_size=2, log_every=1, normalise=False)
+    result = train(demos, tmp_path / "run", cfg)
     assert np.isfinite(result.loss)
-    load_policy(result.policy)
+    policy = load_policy(result.policy)
+    obs = {key: torch.zeros(2, *shape, dtype=getattr(torch, kind)) for key, (shape, kind) in policy.obs_shapes.items()}
+    policy.start(2)
+    assert policy.act(obs).shape == (2, 7)
+
+
+def test_there_are_nine_of_isaac_labs_configs():
+    assert len(ISAAC_LAB) == 9
 
 
 def stock_model(file: Path, values: dict):
@@ -148,6 +191,58 @@ def test_robomimics_own_loop_trains_from_our_batches(file: Path):
     with quiet():
         losses = [train_utils.run_epoch(model, loader, epoch, num_steps=5)["Loss"] for epoch in (1, 2)]
     assert losses[1] < losses[0]
+
+
+@pytest.fixture(scope="module")
+def transitions(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same demos as Robomimic's own tools complete them, with what offline RL reads."""
+    path = tmp_path_factory.mktemp("demos") / "robomimic.hdf5"
+    path.write_bytes(file.read_bytes())
+    with h5py.File(path, "r+") as h5:
+        for demo in h5["data"].values():
+            solved = np.zeros(len(demo["actions"]), np.float32)
+            solved[-1] = 1.0
+            demo["rewards"] = demo["dones"] = solved
+            for key in OBS:
+                value = demo[f"obs/{key}"][()]
+                demo[f"next_obs/{key}"] = np.concatenate([value[1:], value[-1:]])
+    return path
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_checkpoint_of_robomimics_own_training_script_plays_here(transitions: Path, tmp_path: Path, name: str):
+    from robomimic.config import config_factory
+    from robomimic.scripts.train import train as robomimic_trains
+    from robomimic.utils import file_utils
+
+    require_robomimic()
+    values = smaller(json.loads((CONFIGS / f"{name}.json").read_text()))
+    config = config_factory(values["algo_name"])
+    with config.values_unlocked():
+        config.update(values)
+        config.train.update({"data": str(transitions), "output_dir": str(tmp_path / "stock"), "cuda": False})
+        config.train.update({"num_epochs": 1, "batch_size": 20, "hdf5_cache_mode": "low_dim"})
+        config.train.hdf5_normalize_obs = False  # 0.3.0 normalises twice and stops
+        config.experiment.update({"epoch_every_n_steps": 2, "name": "stock"})
+        config.experiment.rollout.enabled = False
+        config.experiment.save.every_n_epochs = 1
+        config.experiment.logging.update({"terminal_output_to_txt": False, "log_tb": False})
+    threads = torch.get_num_threads()
+    with quiet():
+        robomimic_trains(config, device=torch.device("cpu"))
+    torch.set_num_threads(threads)
+    (checkpoint,) = (tmp_path / "stock").rglob("*.pth")
+
+    policy = load_policy(checkpoint)
+    frames = 10 if "transformer" in name else 1
+    assert robomimic_plays(checkpoint, frames).shape == (7,)
+    if name in ("bc", "bc_transformer", "td3_bc"):  # nothing is drawn
+        ours = policy.act({key: torch.zeros(1, OBS[key]) for key in policy.obs_keys})
+        np.testing.assert_allclose(ours[0].numpy(), robomimic_plays(checkpoint, frames), atol=1e-5)
+        assert file_utils.algo_name_from_checkpoint(ckpt_path=str(checkpoint))[0] == values["algo_name"]
+    policy.start(3)
+    obs = {key: torch.randn(3, OBS[key]) for key in policy.obs_keys}
+    assert policy.act(obs).shape == (3, 7)
 
 
 def test_a_checkpoint_that_robomimic_wrote_plays_here(file: Path, tmp_path: Path):

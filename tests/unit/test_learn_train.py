@@ -142,6 +142,52 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(file: Path, small: Path, str
         assert torch.equal(weights(tmp_path / "run")[name], value), name
 
 
+@pytest.mark.parametrize("algo_name", ["td3_bc", "cql", "hbc"])
+def test_robomimics_other_algorithms_go_on_bit_for_bit(file: Path, tmp_path: Path, algo_name: str):
+    """They count steps, and keep their optimisers in lists and parts."""
+    seen = {"modalities": {"obs": {"low_dim": ["eef_pos"]}}}
+    planned = {"modalities": {"obs": {"low_dim": ["eef_pos"]}, "subgoal": {"low_dim": ["eef_pos"]}}}
+    observation = {"planner": planned, "actor": seen} if algo_name == "hbc" else seen
+    # CQL imitates before it values: the change must come at the same step
+    algo = {"actor": {"bc_start_steps": 30}} if algo_name == "cql" else {}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"algo_name": algo_name, "observation": observation, "algo": algo}))
+    cfg = TrainCfg(config=config, steps=45, batch_size=16, log_every=5, save_every=1000)
+    train(file, tmp_path / "straight", cfg)
+    with pytest.raises(UserError, match="stopped at step 25"):
+        train(file, tmp_path / "run", cfg, PressCtrlC(25))
+    train(file, tmp_path / "run", cfg)
+    assert log(tmp_path / "run")[-1]["loss"] == log(tmp_path / "straight")[-1]["loss"]
+    before = torch.load(tmp_path / "straight" / "state.pt", weights_only=True)
+    after = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert after["counters"] == before["counters"] and bool(before["counters"]) == (algo_name != "hbc")
+    for name, value in before["averaged"].items():
+        assert torch.equal(after["averaged"][name], value), name
+
+
+def test_success_is_the_reward_where_a_file_says_none(file: Path, tmp_path: Path):
+    from apprentice.learn.data.dataset import open_source
+
+    path = tmp_path / "demos.hdf5"
+    path.write_bytes(file.read_bytes())
+    with h5py.File(path, "r+") as h5:
+        h5["data/demo_1"].attrs["success"] = False
+        for name in ("demo_0", "demo_1"):
+            del h5[f"data/{name}/rewards"], h5[f"data/{name}/dones"]
+    source = open_source(path, TrainCfg())
+    assert "rewards" not in source.keys
+    frames = source.read(["actions"], ["demo_0", "demo_1"])
+    first = frames.lengths[0]
+    for key in ("rewards", "dones"):
+        assert frames.outcome(key).nonzero().flatten().tolist() == [first - 1]
+
+    with h5py.File(path, "r+") as h5:
+        for name in ("demo_0", "demo_1"):
+            h5[f"data/{name}/rewards"] = np.full((len(h5[f"data/{name}/actions"]), 1), 0.5, np.float32)
+    source = open_source(path, TrainCfg())
+    assert (source.read(["rewards"], ["demo_0", "demo_1"]).outcome("rewards") == 0.5).all()
+
+
 def test_a_finished_run_is_answered_not_repeated(file: Path, small: Path, straight: Path):
     before = (straight / "policy.pth").stat().st_mtime_ns
     result = train(file, straight, small_cfg(small))

@@ -17,7 +17,8 @@ class TrainCfg:
     """How a policy is trained."""
 
     algo: str = "chunked_bc"
-    """A recipe: `chunked_bc` (ours), or Robomimic's `bc`, `bc_rnn_gmm`, `bc_transformer`, `bc_transformer_gmm`."""
+    """A recipe: `chunked_bc` (ours), or one of Robomimic's: `bc`, `bc_gaussian`, `bc_gmm`, `bc_vae`, `bc_rnn_gmm`,
+    `bc_transformer`, `bc_transformer_gmm`, `bcq`, `cql`, `iql`, `td3_bc`, `hbc`, `iris`, `gl`."""
     config: Path | None = None
     """A JSON file in Robomimic's format (Isaac Lab's own files load as they are). Replaces `algo`."""
     steps: int | None = None

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 OFFLINE_RL = ("bcq", "cql", "iql", "td3_bc", "iris")
 """Algorithms that learn from rewards."""
-LOOKS_AHEAD = (*OFFLINE_RL, "gl", "hbc")
+PLANS = ("gl", "hbc", "iris")
+"""Algorithms that predict what will be observed, as a subgoal."""
+LOOKS_AHEAD = tuple({*OFFLINE_RL, *PLANS})
 """Algorithms that learn from what is observed later, too."""
 SCALABLE = ("bc", "bcq", "cql", "iql", "td3_bc")
 """Algorithms that there are with scaled actions, too."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apprentice.errors import UserError
-from apprentice.learn.algorithms.anatomy import OFFLINE_RL, base_name, observation_groups, scaled_name
+from apprentice.learn.algorithms.anatomy import OFFLINE_RL, PLANS, base_name, observation_groups, scaled_name
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, Source
 from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg
@@ -61,7 +61,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "bcq": {"algo_name": "bcq", "train": _TRANSITIONS},
     "cql": {"algo_name": "cql", "train": {**_TRANSITIONS, "batch_size": 1024}},
     "iql": {"algo_name": "iql", "train": _TRANSITIONS},
-    "td3_bc": {"algo_name": "td3_bc", "train": {**_TRANSITIONS, "batch_size": 256}},
+    "td3_bc": {"algo_name": "td3_bc", "train": {**_TRANSITIONS, "batch_size": 256, "hdf5_normalize_obs": False}},
     "gl": {"algo_name": "gl", **_SUBGOALS},
     "hbc": {"algo_name": "hbc", **_SUBGOALS},
     "iris": {"algo_name": "iris", "train": {**_TRANSITIONS, "seq_length": 10}},
@@ -220,6 +220,11 @@ def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[
         raise UserError(
             f"Expected images of {', '.join(missing)} in {source.path}, found {known or 'no images'}; draw them with"
             " `apprentice render`."
+        )
+    if base_name(config.algo_name) in PLANS:
+        raise UserError(
+            f"Expected --cameras of an algorithm that plans no observations, got {config.algo_name}; give a --config"
+            " that names the images of its parts."
         )
     config.observation.modalities.obs.rgb = [camera + _IMAGE for camera in cfg.cameras]
     if not cfg.batch_size and not cfg.config:

@@ -10,6 +10,7 @@ from typing import Any
 
 from apprentice import __version__
 from apprentice.errors import UserError
+from apprentice.learn.algorithms.anatomy import observed
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
 from apprentice.learn.data.dataset import Frames, Source, fingerprint
 from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
@@ -30,7 +31,7 @@ def describe(
         "algo": cfg.config.stem if cfg.config else cfg.algo,
         "task": source.meta.get("task") or source.env_args.get("env_name"),
         "control_hz": source.meta.get("control_hz"),
-        "images": source.meta.get("images") if config.observation.modalities.obs.rgb else None,
+        "images": source.meta.get("images") if observed(config.observation).get("rgb") else None,
         "steps": steps,
         "train": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(cfg).items()},
         "data": {
