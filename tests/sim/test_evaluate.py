@@ -10,10 +10,14 @@ import pytest
 import torch
 
 from apprentice import poses
+from apprentice.demos.start_states import read_start_states
 from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.compare import compare
+from apprentice.evaluate.failures import FAILED_STATES
+from apprentice.evaluate.failures import read as read_failures
 from apprentice.evaluate.results import read, read_rollouts
 from apprentice.evaluate.rollouts import evaluate
+from apprentice.evaluate.traces import read_traces
 from apprentice.evaluate.trajectories import read_trajectory, saved_trajectories
 
 TASK, HORIZON = "Apprentice-Stack-Franka", 220
@@ -80,6 +84,9 @@ def main(directory: Path) -> None:
         for name, (rollouts, seed) in EVALUATIONS.items():
             cfg = EvaluateCfg(rollouts=rollouts, seed=seed, horizon=HORIZON, videos=1)
             evaluate(Stacker(), session, cfg, checkpoint=directory, output=directory / name)
+        failed = read_start_states(directory / "first" / FAILED_STATES)
+        cfg = EvaluateCfg(rollouts=len(failed), horizon=HORIZON, videos=0)
+        evaluate(Stacker(), session, cfg, checkpoint=directory, output=directory / "again", starts=failed)
         session.reset(list(range(5)), [3] * 5)
         (directory / "initial.json").write_text(
             json.dumps(session.observe()["datagen_info/object_pose/cube_3"][:, :3, 3].tolist())
@@ -128,6 +135,35 @@ def test_kept_states_show_the_tower_that_was_built(played):
     for upper, lower in ((2, 1), (3, 2)):
         assert last[upper][2] - last[lower][2] == pytest.approx(CARRIED_M, abs=0.005)
         assert np.linalg.norm(last[upper][:2] - last[lower][:2]) < 0.04
+
+
+def test_failures_leave_traces_from_which_they_can_be_begun_again_bit_for_bit(played):
+    failed = [row for row in read_rollouts(played / "first") if not row["success"]]
+    traces = read_traces(played / "first", success=False)
+    assert [trace.rollout for trace in traces] == [row["index"] for row in failed]
+    for trace, row in zip(traces, failed, strict=True):
+        hand = trace.eefs["franka"][:, :3]
+        assert hand.shape == (row["steps"] + 1, 3)
+        length = np.linalg.norm(np.diff(hand.astype(np.float64), axis=0), axis=1).sum()
+        assert length == pytest.approx(row["path_length_m"], abs=1e-3)
+        np.testing.assert_allclose(
+            trace.objects["cube_2"][0, :3], [row[f"cube_2_{axis}_m"] for axis in "xyz"], atol=1e-6
+        )
+        reached = dict(zip(["grasp_1", "stack_1", "grasp_2"], trace.reached[-1].tolist(), strict=True))
+        assert not reached.get(row["failed_subtask"], False)
+    for first, again in zip(traces, read_traces(played / "again", success=False), strict=True):
+        for name, pose in first.objects.items():
+            np.testing.assert_array_equal(again.objects[name], pose)
+    assert [row["failed_subtask"] for row in read_rollouts(played / "again")] == [
+        row["failed_subtask"] for row in failed
+    ]
+
+
+def test_failures_are_looked_at_when_the_evaluation_ends(played):
+    found = read_failures(played / "first")
+    assert found["failures"] == 12 - read(played / "first").successes > 0
+    assert found["symmetry"] == {"cube_1": 4, "cube_2": 4, "cube_3": 4}
+    assert sum(map(sum, found["initial_states"]["maps"]["cube_1"]["tried"])) == 12
 
 
 def test_a_policy_is_not_called_better_than_itself(played):

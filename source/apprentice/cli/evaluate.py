@@ -52,7 +52,11 @@ def main(
     for part in result.per_subtask:
         if part["failures"]:
             say(f"  {part['failures']} of {part['entered']} failed at {part['subtask']}")
+    from apprentice.evaluate.failures import read
     from apprentice.report import build_report
 
+    if (found := read(output)) and found["failures"]:
+        say(found["initial_states"]["sentence"])
+        say(f"Where failures left the demos: apprentice failures {output} --demos FILE")
     say(f"Results in {output}; page: {build_report(output)}")
     leave()

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from apprentice.demos import DemoFile
 from apprentice.demos.start_states import StartStates, write_start_states
 from apprentice.errors import UserError
-from apprentice.evaluate import initial_states
-from apprentice.evaluate.results import POSE_COLUMNS, Evaluation
+from apprentice.evaluate import results
+from apprentice.evaluate.divergence import diverge
+from apprentice.evaluate.initial_states import describe, initial_poses
+from apprentice.evaluate.results import Evaluation
 from apprentice.evaluate.traces import Trace, read_traces
 
 FAILURES = "failures.json"
@@ -21,7 +24,11 @@ FAILED_STATES = "failed_states.hdf5"
 
 
 def analyse(
-    directory: Path, evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], symmetry: Mapping[str, int]
+    directory: Path,
+    evaluation: Evaluation,
+    rows: Sequence[Mapping[str, Any]],
+    symmetry: Mapping[str, int],
+    demos: Path | None = None,
 ) -> dict[str, Any]:
     """Look at the rollouts of an evaluation, and write what was found.
 
@@ -30,20 +37,39 @@ def analyse(
         evaluation: Its result.
         rows: Its rollouts, as in `rollouts.parquet`.
         symmetry: Order of rotational symmetry of objects about their vertical axis.
+        demos: Demo file to hold the failures against; None leaves that out.
 
     Returns:
         What `failures.json` holds.
+
+    Raises:
+        UserError: If the failures cannot be held against the demos.
     """
     success = np.array([row["success"] for row in rows], dtype=bool)
     found = {
         "rollouts": len(rows),
         "failures": int((~success).sum()),
         "symmetry": dict(symmetry),
-        "initial_states": initial_states.describe(_initial(rows), success, symmetry),
+        "initial_states": describe(initial_poses(rows), success, symmetry),
+        "divergence": None if demos is None else diverge(directory, demos, evaluation, rows, symmetry),
     }
     _write_failed_states(directory / FAILED_STATES, evaluation, rows, read_traces(directory, success=False))
     write(directory, found)
     return found
+
+
+def explain(directory: Path, demos: Path | None = None) -> dict[str, Any]:
+    """Look at a finished evaluation again, with demos to hold its failures against.
+
+    Raises:
+        UserError: If there is no finished evaluation, or its failures cannot be held against the demos.
+    """
+    evaluation, rows = results.read(directory), results.read_rollouts(directory)
+    symmetry = (read(directory) or {}).get("symmetry")
+    if symmetry is None and demos is not None:
+        with DemoFile(demos) as file:
+            symmetry = file.meta.get("symmetry")
+    return analyse(directory, evaluation, rows, symmetry or {}, demos)
 
 
 def write(directory: Path, found: Mapping[str, Any]) -> None:
@@ -66,14 +92,6 @@ def read(directory: Path) -> dict[str, Any] | None:
         return None
     except ValueError as error:
         raise UserError(f"Expected a JSON object in {path}, found something else ({error}); remove it.") from error
-
-
-def _initial(rows: Sequence[Mapping[str, Any]]) -> dict[str, initial_states.Floats]:
-    """Initial poses by object, of those that all rollouts tell. Shapes (N, 7)."""
-    suffix = f"_{POSE_COLUMNS[0]}"
-    names = [key.removesuffix(suffix) for key in (rows[0] if rows else ()) if key.endswith(suffix)]
-    poses = {name: [[row[f"{name}_{column}"] for column in POSE_COLUMNS] for row in rows] for name in names}
-    return {name: np.array(pose, dtype=np.float64) for name, pose in poses.items()}
 
 
 def _write_failed_states(

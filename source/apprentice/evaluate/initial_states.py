@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from apprentice.evaluate.results import POSE_COLUMNS
 from apprentice.evaluate.several import holm
 from apprentice.evaluate.statistics import success_interval
 
@@ -39,6 +40,14 @@ class Dependence:
     """Permutation test of the energy distance: how probable so different failures are if chance chooses who fails."""
     p_holm: float
     """The same after Holm's correction for the number of things that were looked at."""
+
+
+def initial_poses(rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
+    """Initial poses by object, x y z (m) and quaternion xyzw, from rows of `rollouts.parquet`. Shapes (N, 7)."""
+    suffix = f"_{POSE_COLUMNS[0]}"
+    names = [key.removesuffix(suffix) for key in (rows[0] if rows else ()) if key.endswith(suffix)]
+    poses = {name: [[row[f"{name}_{column}"] for column in POSE_COLUMNS] for row in rows] for name in names}
+    return {name: np.array(pose, dtype=np.float64) for name, pose in poses.items()}
 
 
 def place_vectors(initial: Mapping[str, Floats], symmetry: Mapping[str, int]) -> dict[str, Floats]:

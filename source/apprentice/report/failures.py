@@ -14,6 +14,9 @@ from apprentice.report.page import Section, figure, grid, table
 from apprentice.report.results import RunResults
 from apprentice.report.words import count, interval, plural
 
+_MOST_ROWS = 40
+"""Failures that are spoken of one by one."""
+
 
 def failures(run: RunResults) -> list[Section]:
     """What the failures have in common; nothing if none were looked at, or there were none."""
@@ -23,7 +26,48 @@ def failures(run: RunResults) -> list[Section]:
         return []
     places = object_in(found, "initial_states")
     lead = f"<b>{count(failed)} of {plural(rollouts, 'rollout')}</b> failed. {escape(text_in(places, 'sentence'))}"
-    return [Section("failures", "Failures", lead, _places(places))]
+    return [Section("failures", "Failures", lead, _places(places) + _divergence(object_in(found, "divergence")))]
+
+
+def _divergence(found: Json) -> str:
+    """Where failed rollouts first left the demos; empty if they were not held against any."""
+    rollouts = objects_in(found, "rollouts")
+    if not rollouts:
+        return ""
+    groups = [
+        [text_in(one, "sentence"), count(number_in(one, "rollouts") or 0), _step(one, "median_step")]
+        for one in objects_in(found, "groups")
+    ]
+    lead = (
+        f"Held against {plural(number_in(found, 'demos_read') or 0, 'demo')} of {text_in(found, 'demos')}. Outside is "
+        f"what is {number_in(found, 'width') or 0:.1f} times as far from every demo, or takes as many times longer, as "
+        f"is usual: 95 % of {text_in(found, 'usual_of')} never are. A turn of 1 rad counts as 5 cm."
+    )
+    shown = rollouts[:_MOST_ROWS]
+    rows = [
+        [
+            count(number_in(one, "rollout") or 0),
+            text_in(one, "seed"),
+            text_in(one, "failed_subtask"),
+            text_in(one, "sentence"),
+            f"{text_in(one, 'initial_demo')}, {100 * (number_in(one, 'initial_distance_m') or 0):.1f} cm",
+        ]
+        for one in shown
+    ]
+    header = ["rollout", "seed", "failed at", "what came first", "nearest demo at the start"]
+    caption = text_in(object_in(found, "initial_distance"), "sentence")
+    if len(shown) < len(rollouts):
+        caption += f" The first {len(shown)} of {len(rollouts)} failures; failures.json has all."
+    figures = [
+        figure(table(["what came first", "rollouts", "median step"], groups), "How failures left the demos", lead),
+        figure(table(header, rows, words=3), "Failure by failure", caption),
+    ]
+    return grid(figures, "grid single")
+
+
+def _step(one: Json, key: str) -> str:
+    step = number_in(one, key)
+    return "-" if step is None else f"{step:.0f}"
 
 
 def _places(places: Json) -> str:
