@@ -16,6 +16,7 @@ from learn_demos import write_demos
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
+from apprentice.learn.training.identity import identity_of
 from apprentice.learn.training.train import train
 
 STEPS = 120
@@ -186,6 +187,22 @@ def test_success_is_the_reward_where_a_file_says_none(file: Path, tmp_path: Path
             h5[f"data/{name}/rewards"] = np.full((len(h5[f"data/{name}/actions"]), 1), 0.5, np.float32)
     source = open_source(path, TrainCfg())
     assert (source.read(["rewards"], ["demo_0", "demo_1"]).outcome("rewards") == 0.5).all()
+
+
+def test_a_checkpoint_says_which_training_made_it_and_seeds_share_a_recipe(
+    file: Path, small: Path, straight: Path, tmp_path: Path
+):
+    for name, changes in {"seed": {"seed": 1}, "steps": {"steps": 20}}.items():
+        train(file, tmp_path / name, small_cfg(small, **{"steps": STEPS, **changes}))
+    found = {}
+    for output in (straight, tmp_path / "seed", tmp_path / "steps"):
+        about = torch.load(output / "policy.pth", weights_only=True)["apprentice"]
+        found[output.name] = identity_of(output, about)
+        # what an older checkpoint does not say, config.json beside it does
+        assert identity_of(output / "policy.pth", {}) == about["training"]
+    assert {one["seed"] for one in found.values()} == {0, 1}
+    assert found["run"]["recipe"] == found["seed"]["recipe"] != found["steps"]["recipe"]
+    assert identity_of(tmp_path, {}) is None
 
 
 def test_a_finished_run_is_answered_not_repeated(file: Path, small: Path, straight: Path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apprentice.report.coverage import coverage
@@ -13,6 +13,7 @@ spans = st.tuples(st.floats(-1e5, 1e5), st.floats(1e-4, 1e5))
 
 
 @given(span=spans, about=st.integers(2, 9))
+@example(span=(1.0, 40041.0), about=2)
 def test_ticks_are_round_evenly_spaced_and_inside(span, about):
     low, high = span[0], span[0] + span[1]
     found = axis([low, high], 0, 100)

@@ -56,8 +56,10 @@ class Axis:
         rough = (self.high - self.low) / about
         scale = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * scale for factor in (1, 2, 5, 10) if factor * scale >= rough * 0.999)
-        first = math.ceil(self.low / step - 1e-9)
-        last = math.floor(self.high / step + 1e-9)
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        if first > last:  # between two round values
+            step /= 2
+            first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(index * step, 10) for index in range(first, last + 1)]
 
 

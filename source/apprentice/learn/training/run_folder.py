@@ -15,9 +15,9 @@ from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
 from apprentice.learn.data.dataset import Frames, Source, fingerprint
 from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
 from apprentice.learn.training.checkpoint import write_atomically, write_json
-from apprentice.learn.training.identity import decisive
+from apprentice.learn.training.identity import decisive, identity
 
-SAID_OF_POLICY = ("version", "checkpoint_rule", "algo", "task", "control_hz", "images", "steps", "data")
+SAID_OF_POLICY = ("version", "checkpoint_rule", "algo", "task", "control_hz", "images", "steps", "data", "training")
 """What of a run's description goes into the checkpoint."""
 
 
@@ -25,7 +25,7 @@ def describe(
     file: Path, cfg: TrainCfg, source: Source, demos: Frames, config: Any, steps: int, notices: list[str]
 ) -> dict[str, Any]:
     """What `config.json` says of a run. JSON-able."""
-    return {
+    about = {
         "version": __version__,
         "checkpoint_rule": CHECKPOINT_RULE,
         "algo": cfg.config.stem if cfg.config else cfg.algo,
@@ -44,6 +44,7 @@ def describe(
         "notices": notices,
         "robomimic": json.loads(config.dump()),
     }
+    return about | {"training": identity(about)}
 
 
 def claim(output: Path, about: Mapping[str, Any]) -> None:
