@@ -144,6 +144,7 @@ COMMANDS = {
     "backend that is not installed": (["augment", "FILE", "--output", "OUT", "--backend", "isaacsim"], "Isaac Sim"),
     "no policy": (["evaluate", "nowhere", "--output", "OUT", "--task", STACK], "policy"),
     "no evaluation": (["compare", "nowhere", "FILE"], "evaluat"),
+    "no evaluation to explain": (["failures", "nowhere"], "evaluat"),
     "unknown key in a configuration": (["run", "CONFIG", "--output", "OUT"], "demoes"),
     "no configuration": (["run", "nowhere.yaml"], "nowhere.yaml"),
     "folder that can't be written": (["train", "FILE", "--output", "/sys/kernel/policy"], "/sys/kernel"),
