@@ -62,10 +62,13 @@ class Oracle(nn.Module):
         return self.targets[frame], self.logits[frame]
 
 
-def test_recorded_actions_are_reproduced_by_the_chunks_they_were_turned_into(frames_and_algo):
+@pytest.mark.parametrize(("execute", "ensemble"), [(5, 0.0), (1, 0.1), (3, 0.1)])
+def test_recorded_actions_are_reproduced_by_the_chunks_they_were_turned_into(frames_and_algo, execute, ensemble):
     frames, algo = frames_and_algo
-    real = algo.nets["policy"]
+    real, before = algo.nets["policy"], algo.algo_config.execute
     algo.nets["policy"] = Oracle(algo, frames)
+    with algo.algo_config.values_unlocked():
+        algo.algo_config.execute, algo.ensemble = execute, ensemble
     try:
         first = 0
         for length in frames.lengths:
@@ -77,6 +80,8 @@ def test_recorded_actions_are_reproduced_by_the_chunks_they_were_turned_into(fra
             first += length
     finally:
         algo.nets["policy"] = real
+        with algo.algo_config.values_unlocked():
+            algo.algo_config.execute, algo.ensemble = before, 0.0
 
 
 def test_chunks_do_not_reach_into_the_next_demo(frames_and_algo):

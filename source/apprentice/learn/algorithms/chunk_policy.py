@@ -19,6 +19,7 @@ from robomimic.config.config import Config
 from torch import Tensor, nn
 
 from apprentice.learn.algorithms.chunk_model import ChunkModel, Sizes
+from apprentice.learn.algorithms.ensemble import kept_chunks, present
 from apprentice.learn.algorithms.vision import augmented
 from apprentice.learn.data.action_space import ActionSpace
 from apprentice.learn.data.chunks import chunks
@@ -53,9 +54,11 @@ class ChunkPolicyConfig:
         self.algo.steps = 6000  # gradient steps: the length of the cosine
         self.algo.chunk = 20  # control steps predicted at once
         self.algo.execute = 14  # of these are executed before the next prediction; short re-planning grasps badly
+        self.algo.ensemble = 0.0  # > 0: what all chunks say of a step is averaged, each newer one with exp(-ensemble)
+        # times the weight of the one before it; such policies execute few steps of a chunk
         self.algo.label_smoothing = 1  # reach in steps of a triangular filter over the targets ([1, 2, 1] for 1):
         # the exploration noise of generated demos is white, and a large part of what the labels vary by
-        self.algo.gripper_weight = 0.3  # of the gripper's cross-entropy beside the loss of the poses
+        self.algo.gripper_weight = 0.3  # of the gripper's loss beside that of the poses
         self.algo.feature_std_floor = 0.01  # a feature that hardly varied in the demos must not dominate in play
         self.algo.feature_clip = 4.0  # standard deviations
         self.algo.max_grad_norm = 1.0
@@ -92,6 +95,7 @@ class ChunkPolicy(PolicyAlgo):
         told = cfg.told.to_dict() if "told" in cfg else {}
         self.told_cfg = FeatureCfg.from_dict(told) if told else None
         self.frames: int = self.global_config.train.frame_stack
+        self.ensemble = float(cfg.get("ensemble", 0.0))  # checkpoints before 0.2 don't say
         self.cameras = tuple(self.global_config.observation.modalities.obs.rgb)
         self.nets["policy"] = self._create_model(
             Sizes(
@@ -256,27 +260,25 @@ class ChunkPolicy(PolicyAlgo):
         images = {key: obs[key] for key in self.cameras}
         # drawn at every step for all: what one environment gets does not depend on who asks beside it
         drawn = noise()[:, 1:] if net.noise_size else torch.zeros(len(age), 0, device=self.device)
-        now = net.normalise(features(obs, self.feature_cfg, net.initial_command))[:, None]
+        frame = net.normalise(features(obs, self.feature_cfg, net.initial_command))[:, None]
         fresh = (age == 0)[:, None, None]
-        past = memory["history"] if memory else now.expand(-1, self.frames, -1)
+        past = memory["history"] if memory else frame.expand(-1, self.frames, -1)
         # a window slides over the past; at the first step it holds the first observation throughout, as in training
-        history = torch.where(fresh, now, torch.cat([past, now], 1)[:, -self.frames :])
-        plan = {key: value.clone() for key, value in memory.items()} if memory else self._empty_plan(len(age))
-        plan["history"] = history
+        history = torch.where(fresh, frame, torch.cat([past, frame], 1)[:, -self.frames :])
+        plan = self._empty_plan(len(age))
+        plan = {key: memory[key].clone() if memory else value for key, value in plan.items()}
         due = age % self.algo_config.execute == 0
         tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         if tracing or torch.compiler.is_exporting():  # a graph can't choose rows: it asks for all
             for key, value in self._ask(history, images, drawn, eefs).items():
-                plan[key] = torch.where(due.view(-1, *[1] * (value.dim() - 1)), value, plan[key])
+                plan[key] = torch.where(due.view(-1, *[1] * value.dim()), _pushed(value, plan[key]), plan[key])
         elif bool(due.any()):
             asked = self._ask(history[due], _rows(images, due), drawn[due], _rows(eefs, due))
             for key, value in asked.items():
-                plan[key][due] = value
-        rows, k = torch.arange(len(age), device=age.device), age % self.algo_config.execute
-        actions = self.space.action(
-            plan["poses"][rows, k], eefs, plan["continuous"][rows, k], plan["switches"][rows, k] > 0
-        )
-        return actions, plan
+                plan[key][due] = _pushed(value, plan[key][due])
+        now = present(plan, age, self.algo_config.execute, self.ensemble)
+        actions = self.space.action(now["poses"], eefs, now["continuous"], now["switches"] > 0)
+        return actions, {"history": history, **plan}
 
     def _ask(self, history: Tensor, images: Mapping[str, Tensor], noise: Tensor, eefs: Mapping[str, Tensor]) -> Memory:
         """New chunks: absolute target poses, continuous values and gripper logits, for each row."""
@@ -292,11 +294,12 @@ class ChunkPolicy(PolicyAlgo):
         return {"poses": poses, "continuous": values[..., 6 * hands :], "switches": logits}
 
     def _empty_plan(self, count: int) -> Memory:
-        chunk, device = self.algo_config.chunk, self.device
+        cfg, device = self.algo_config, self.device
+        shape = (count, kept_chunks(cfg.chunk, cfg.execute, self.ensemble), cfg.chunk)
         return {
-            "poses": torch.zeros(count, chunk, len(self.space.poses), 4, 4, device=device),
-            "continuous": torch.zeros(count, chunk, len(self.space.continuous), device=device),
-            "switches": torch.zeros(count, chunk, len(self.space.binary), device=device),
+            "poses": torch.zeros(*shape, len(self.space.poses), 4, 4, device=device),
+            "continuous": torch.zeros(*shape, len(self.space.continuous), device=device),
+            "switches": torch.zeros(*shape, len(self.space.binary), device=device),
         }
 
     def reset(self) -> None:
@@ -316,6 +319,11 @@ class ChunkPolicy(PolicyAlgo):
             )
         self._age += 1
         return actions
+
+
+def _pushed(new: Tensor, kept: Tensor) -> Tensor:
+    """The newest chunks before those kept, of which the oldest fall out. Shapes (N, H, ...) and (N, K, H, ...)."""
+    return torch.cat([new[:, None], kept[:, :-1]], 1)
 
 
 def _rows(values: Mapping[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
