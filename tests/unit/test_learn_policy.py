@@ -23,8 +23,16 @@ SUBGOAL = {
         "subgoal": {"low_dim": ["eef_pos"]},
     }
 }
+SMALL_ACT = {"width": 16, "heads": 2, "feedforward": 32, "encoder_layers": 1, "decoder_layers": 1, "query_steps": 4}
 CONFIGS = {
     "chunked_bc": {"algo_name": "chunked_bc", "algo": {"hidden_dims": [32], "execute": 5, "chunk": 8}},
+    "chunked_bc_ensemble": {
+        "algo_name": "chunked_bc",
+        "algo": {"hidden_dims": [32], "execute": 2, "chunk": 8, "ensemble": 0.1},
+    },
+    "act": {"algo_name": "act", "algo": {**SMALL_ACT, "execute": 5, "chunk": 8}},
+    "flow": {"algo_name": "flow", "algo": {"hidden_dim": 32, "blocks": 2, "execute": 5, "chunk": 8}},
+    "diffusion": {"algo_name": "diffusion", "algo": {"hidden_dim": 32, "blocks": 2, "execute": 5, "chunk": 8}},
     "bc": {"algo_name": "bc", "algo": {"actor_layer_dims": [32]}, **OBS},
     "gmm": {"algo_name": "bc", "algo": {"actor_layer_dims": [32], "gmm": {"enabled": True}}, **OBS},
     "rnn": {
@@ -113,7 +121,7 @@ CONFIGS = {
         },
     },
 }
-DRAWN = ("gmm", "gaussian", "vae", "bcq", "cql", "iql", "hbc", "iris")
+DRAWN = ("flow", "diffusion", "gmm", "gaussian", "vae", "bcq", "cql", "iql", "hbc", "iris")
 """Parts of the names of policies that draw random numbers, with which Robomimic's own cannot be compared."""
 DRAWN_NOT = ("hbc_plain", "td3_bc")
 

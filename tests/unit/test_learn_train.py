@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from learn_demos import write_demos
+from test_learn_policy import CONFIGS
 
 from apprentice.errors import UserError
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
@@ -203,6 +204,19 @@ def test_a_checkpoint_says_which_training_made_it_and_seeds_share_a_recipe(
     assert {one["seed"] for one in found.values()} == {0, 1}
     assert found["run"]["recipe"] == found["seed"]["recipe"] != found["steps"]["recipe"]
     assert identity_of(tmp_path, {}) is None
+
+
+@pytest.mark.parametrize("kind", ["act", "flow"])
+def test_what_is_drawn_in_training_is_drawn_again_after_an_interruption(file: Path, tmp_path: Path, kind: str):
+    cfg = TrainCfg(config=tmp_path / "small.json", steps=40, log_every=10, save_every=10)
+    algo = {**CONFIGS[kind]["algo"], "precision": "fp32"}
+    (tmp_path / "small.json").write_text(json.dumps({**CONFIGS[kind], "train": {"batch_size": 32}, "algo": algo}))
+    train(file, tmp_path / "straight", cfg)
+    with pytest.raises(UserError, match="stopped at step 20 of 40"):
+        train(file, tmp_path / "run", cfg, PressCtrlC(20))
+    train(file, tmp_path / "run", cfg)
+    for name, value in weights(tmp_path / "straight").items():
+        assert torch.equal(weights(tmp_path / "run")[name], value), name
 
 
 def test_a_finished_run_is_answered_not_repeated(file: Path, small: Path, straight: Path):

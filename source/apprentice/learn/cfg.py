@@ -17,12 +17,13 @@ class TrainCfg:
     """How a policy is trained."""
 
     algo: str = "chunked_bc"
-    """A recipe: `chunked_bc` (ours), or one of Robomimic's: `bc`, `bc_gaussian`, `bc_gmm`, `bc_vae`, `bc_rnn_gmm`,
-    `bc_transformer`, `bc_transformer_gmm`, `bcq`, `cql`, `iql`, `td3_bc`, `hbc`, `iris`, `gl`."""
+    """A recipe: ours (`chunked_bc`, `act`, `flow`, `diffusion`), or one of Robomimic's (`bc`, `bc_gaussian`, `bc_gmm`,
+    `bc_vae`, `bc_rnn_gmm`, `bc_transformer`, `bc_transformer_gmm`, `bcq`, `cql`, `iql`, `td3_bc`, `hbc`, `iris`,
+    `gl`)."""
     config: Path | None = None
     """A JSON file in Robomimic's format (Isaac Lab's own files load as they are). Replaces `algo`."""
     steps: int | None = None
-    """Gradient steps. Default: 6,000 for `chunked_bc`, otherwise what the config's epochs come to."""
+    """Gradient steps. Default: what the config says (`algo.steps`), or its epochs come to."""
     batch_size: int | None = None
     """Windows in a batch. Default: the config's."""
     seed: int = 0

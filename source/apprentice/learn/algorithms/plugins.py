@@ -24,7 +24,7 @@ def require_robomimic() -> None:
     """
     try:
         with quiet():
-            from apprentice.learn.algorithms import chunked_bc, scaled_actions  # noqa: F401
+            from apprentice.learn.algorithms import act, chunked_bc, flow, scaled_actions  # noqa: F401
     except ImportError as error:
         raise UserError(
             f"Expected Robomimic 0.3.0, but {error}; install it with `pip install --no-deps robomimic==0.3.0`"

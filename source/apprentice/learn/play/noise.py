@@ -55,8 +55,9 @@ class GivenNoise(Noise):
 
     def drawing(self) -> contextlib.AbstractContextManager[Any]:
         raise UserError(
-            "Expected a policy that can be exported (chunked_bc, td3_bc, or bc with or without an RNN, a transformer or"
-            " a mixture), found one that draws random numbers inside Robomimic; play its checkpoint instead."
+            "Expected a policy that can be exported (chunked_bc, act, flow, diffusion, td3_bc, or bc with or without an"
+            " RNN, a transformer or a mixture), found one that draws random numbers inside Robomimic; play its"
+            " checkpoint instead."
         )
 
 

@@ -27,6 +27,9 @@ _SUBGOALS = {"train": {**_WINDOW, "seq_length": 10, "num_epochs": 200}}
 
 RECIPES: dict[str, dict[str, Any]] = {
     "chunked_bc": {"algo_name": "chunked_bc"},
+    "act": {"algo_name": "act"},
+    "flow": {"algo_name": "flow"},
+    "diffusion": {"algo_name": "diffusion"},
     "bc": {"algo_name": "bc", "train": {**_WINDOW, "num_epochs": 200}, "algo": _ADAM},
     "bc_rnn_gmm": {
         "algo_name": "bc",
