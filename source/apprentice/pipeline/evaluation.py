@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apprentice.errors import UserError
 from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from apprentice.evaluate.contracts import Simulation
     from apprentice.evaluate.results import Evaluation
+    from apprentice.learn.play.policy import BatchedPolicy
+    from apprentice.sim.looks_cfg import LooksCfg
+    from apprentice.tasks.session import Session
 
 VIDEO_EVERY = 4
 """Control steps from one frame of a video to the next."""
@@ -77,17 +82,17 @@ def evaluate_checkpoint(
     with open_session(
         task, backend=cfg.backend, num_envs=cfg.num_envs, variant=cfg.variant, threads=cfg.threads
     ) as session:
-        training = identity_of(checkpoint, policy.about)
-        result = evaluate(
-            policy,
-            session,
-            cfg,
-            checkpoint=checkpoint,
-            output=output,
-            starts=starts,
-            training=training,
-            progress=progress,
-        )
+        with observed(session, policy) as simulation:
+            result = evaluate(
+                policy,
+                simulation,
+                cfg,
+                checkpoint=checkpoint,
+                output=output,
+                starts=starts,
+                training=identity_of(checkpoint, policy.about),
+                progress=progress,
+            )
         if cfg.videos:
             with contextlib.closing(StateRenderer(session)) as renderer:
                 render_videos(
@@ -98,6 +103,35 @@ def evaluate_checkpoint(
                     progress=drawing,
                 )
     return result
+
+
+@contextlib.contextmanager
+def observed(session: Session, policy: BatchedPolicy, looks: LooksCfg | None = None) -> Iterator[Simulation]:
+    """The session with the images that a policy looks at; the session itself for policies without cameras.
+
+    Args:
+        session: An open session.
+        policy: Its checkpoint says where the cameras of its demos stood and how large their images were.
+        looks: What looks different in every rollout.
+
+    Raises:
+        UserError: If the task lacks a camera, or images can't be drawn on this machine.
+    """
+    from apprentice.evaluate.cameras import IMAGE, WithCameras
+    from apprentice.sim.views import CameraView
+    from apprentice.tasks.views import choose_views
+
+    if not policy.cameras:
+        yield session
+        return
+    size = policy.obs_shapes[policy.cameras[0]][0][0]
+    names = tuple(key.removesuffix(IMAGE) for key in policy.cameras)
+    drawn: dict[str, Any] = policy.about.get("images") or {}
+    trained = {view["name"]: CameraView(**view) for view in drawn.get("cameras", ())}
+    views = [trained[name] for name in names] if trained.keys() >= set(names) else choose_views(session, names)
+    simulation = WithCameras(session, session.env, views, size=size, looking=policy.looking, looks=looks)
+    with contextlib.closing(simulation):
+        yield simulation
 
 
 def _all_drawn(output: Path) -> bool:

@@ -267,7 +267,7 @@ class ChunkPolicy(PolicyAlgo):
         history = torch.where(fresh, frame, torch.cat([past, frame], 1)[:, -self.frames :])
         plan = self._empty_plan(len(age))
         plan = {key: memory[key].clone() if memory else value for key, value in plan.items()}
-        due = age % self.algo_config.execute == 0
+        due = self.asks(age)
         tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         if tracing or torch.compiler.is_exporting():  # a graph can't choose rows: it asks for all
             for key, value in self._ask(history, images, drawn, eefs).items():
@@ -279,6 +279,10 @@ class ChunkPolicy(PolicyAlgo):
         now = present(plan, age, self.algo_config.execute, self.ensemble)
         actions = self.space.action(now["poses"], eefs, now["continuous"], now["switches"] > 0)
         return actions, {"history": history, **plan}
+
+    def asks(self, age: Tensor) -> Tensor:
+        """Whether the network is asked at this step, or an earlier chunk goes on. Shape (N,), bool."""
+        return age % self.algo_config.execute == 0
 
     def _ask(self, history: Tensor, images: Mapping[str, Tensor], noise: Tensor, eefs: Mapping[str, Tensor]) -> Memory:
         """New chunks: absolute target poses, continuous values and gripper logits, for each row."""

@@ -17,7 +17,7 @@ from apprentice.learn.algorithms.anatomy import networks, observed
 from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.files import POLICY
 from apprentice.learn.play.noise import Noise
-from apprentice.learn.play.step import GOAL, Memory, Step, noise_size, step_function
+from apprentice.learn.play.step import GOAL, Memory, Step, looks, noise_size, step_function
 
 
 class BatchedPolicy:
@@ -50,6 +50,7 @@ class BatchedPolicy:
         self._shapes: Mapping[str, Sequence[int]] = shapes["all_shapes"]
         self._step: Step = step_function(algo)
         self.noise_size = noise_size(algo)
+        self._algo = algo
         self._statistics = {
             key: tuple(
                 # statistics of a frame stack repeat those of one frame
@@ -142,6 +143,15 @@ class BatchedPolicy:
             UserError: If an observation is missing or has another shape than in training.
         """
         return self._step(self._prepared(obs, len(age)), memory, age, noise)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Observations that are images."""
+        return tuple(key for key, modality in self._modality.items() if modality == "rgb")
+
+    def looking(self) -> Tensor:
+        """Whether the next action of each environment depends on images. Shape (N,), bool."""
+        return looks(self._algo, self._age)
 
     def _rows(self, env_ids: Sequence[int] | Tensor | None) -> Tensor:
         if env_ids is None:

@@ -33,6 +33,13 @@ def noise_size(algo: Any) -> int:
     return algo.network.noise_size if isinstance(algo, ChunkPolicy) else int(algo.ac_dim)
 
 
+def looks(algo: Any, age: Tensor) -> Tensor:
+    """In which environments a step asks the network, and so looks at images. Shape (N,), bool."""
+    from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
+
+    return algo.asks(age) if isinstance(algo, ChunkPolicy) else torch.ones_like(age, dtype=torch.bool)
+
+
 def step_function(algo: Any) -> Step:
     """How this Robomimic algorithm acts.
 
