@@ -24,7 +24,8 @@ from apprentice.augment.lessons import Assignment
 from apprentice.augment.play.rollout import Rollout
 from apprentice.augment.prepare import make_planners
 from apprentice.augment.run import Run
-from apprentice.demos import DemoFile
+from apprentice.demos import Demo, DemoFile
+from apprentice.demos.start_states import StartStates
 from apprentice.record.cfg import ReplayCfg
 from apprentice.record.replay import replay_in
 from apprentice.sim.native import solver
@@ -129,6 +130,41 @@ def test_randomised_physics_is_in_the_file_differs_from_demo_to_demo_and_replays
     assert len(weights) >= 3
     # what was heavy is light again, to the last bit
     assert all(demo.bit_exact for demo in replay_in(session, generated.output, ReplayCfg(certify=False)).demos)
+
+
+def test_attempts_begin_from_given_states_with_the_subtask_that_is_next(session, source, generated, tmp_path):
+    with DemoFile(generated.output) as file:
+        demos = [file.read(name) for name in file.names[:2]]
+    info = "obs/datagen_info/subtask_term_signals"
+    moments: list[tuple[Demo, int]] = []
+    for demo in demos:
+        stacked = int(demo.data[f"{info}/stack_1"].argmax())
+        holding = int(demo.data[f"{info}/grasp_1"].argmax()) + 3
+        moments += [(demo, stacked + 5), (demo, holding), (demo, 0)]
+    states = {
+        key.removeprefix("states/"): np.stack([demo.data[key][at] for demo, at in moments])
+        for key in demos[0].data
+        if key.startswith("states/")
+    }
+    starts = StartStates(
+        task=TASK, variant=None, states=states, seeds=np.arange(6), kinds=("stacked", "holding", "begin") * 2
+    )
+    cfg, output = replace(CFG, demos=6, noise=NoiseCfg()), tmp_path / "resumed.hdf5"
+    generator = Generator(session, make_planners(session, source, cfg), cfg, starts=starts)
+    assert generator.facts.states_left_out == 0
+    identity = {"source_sha256": file_sha256(source)}
+    result = Run(generator, source=source, output=output, cfg=cfg, identity=identity).generate()
+    assert result.stats["dgr"] > 0.8
+    with DemoFile(output) as file:
+        made = [file.read(name) for name in file.names]
+    for demo in made:
+        number = demo.attrs["attempt"]["number"] % 6
+        for key, value in states.items():
+            np.testing.assert_allclose(demo.data[f"initial_state/{key}"][0], value[number], atol=1e-5)
+        tries = [part["tries"] for part in demo.attrs["attempt"]["subtasks"]]
+        first = {"stacked": 2, "holding": 1, "begin": 0}[starts.kinds[number]]
+        assert tries[:first] == [0] * first and all(tries[first:]), (starts.kinds[number], tries)
+    assert all(demo.success and demo.bit_exact for demo in replay_in(session, output, ReplayCfg(certify=False)).demos)
 
 
 def test_killed_and_resumed_with_other_numbers_of_environments_it_makes_the_same_demos(source, generated, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apprentice.demos import require_readable
+from apprentice.demos.start_states import StartStates, read_start_states
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.workers import Pool, Worker, available_cores
@@ -47,6 +48,9 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
     began = time.monotonic()
     source, output = Path(source), Path(output)
     identity: dict[str, Any] = {"source_sha256": file_sha256(source), "cfg": json.loads(json.dumps(cfg.identity))}
+    starts = None if cfg.states is None else read_start_states(cfg.states)
+    if starts is not None:
+        identity["start_states"] = starts.sha256
     found = successes_so_far(output, identity, still_unknown="transfer")
     wanted = cfg.wanted_demos
     if wanted is not None and found > wanted:
@@ -58,7 +62,7 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
             outcomes = [line.outcome for line in read_journal(output)]
             return AugmentResult(output=output, stats=stats, outcomes=outcomes)
     require_readable(source)
-    with _open(source, cfg) as (worker, workers):
+    with _open(source, cfg, starts) as (worker, workers):
         if worker.facts.transfer is not None:
             identity["transfer"] = worker.facts.transfer
         successes_so_far(output, identity)
@@ -76,7 +80,9 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
 
 
 @contextlib.contextmanager
-def _open(source: Path, cfg: AugmentCfg) -> Iterator[tuple[Worker[Assignment, Finished], int]]:
+def _open(
+    source: Path, cfg: AugmentCfg, starts: StartStates | None
+) -> Iterator[tuple[Worker[Assignment, Finished], int]]:
     """Whoever makes the attempts, and in how many processes."""
     workers = cfg.workers if cfg.workers or cfg.cluster else _default_workers(cfg)
     open_generator = OpenGenerator(
@@ -86,6 +92,7 @@ def _open(source: Path, cfg: AugmentCfg) -> Iterator[tuple[Worker[Assignment, Fi
         num_envs=_num_envs(cfg, workers or 1),
         # what one process alone does with more threads, many do better with one each
         threads=cfg.threads if workers == 1 and not cfg.cluster else 1,
+        starts=starts,
     )
     if workers == 1 and not cfg.cluster:
         with open_generator() as generator:

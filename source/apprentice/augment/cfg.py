@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from apprentice.errors import UserError
@@ -135,6 +136,9 @@ class AugmentCfg:
     """Task id; taken from the source file if None."""
     variant: str | None = None
     """Difficulty variant of the task."""
+    states: Path | None = None
+    """File of start states, such as the failed_states.hdf5 of an evaluation: attempts begin from them, one after the
+    other and over again, instead of from resets."""
     backend: str = "native"
     """What steps the physics."""
     num_envs: int = 128
@@ -205,7 +209,7 @@ class AugmentCfg:
     def identity(self) -> dict[str, Any]:
         """What decides which demos come out, except how many."""
         chosen = asdict(self)
-        for name in ("demos", "hours", "coverage", "num_envs", "threads", "workers", "cluster"):
+        for name in ("demos", "hours", "coverage", "num_envs", "threads", "workers", "cluster", "states"):
             del chosen[name]
         return chosen
 

@@ -16,6 +16,8 @@ from .explain.coverage import Ranges
 from .lessons import Assignment
 
 if TYPE_CHECKING:
+    from apprentice.demos.start_states import StartStates
+
     from .planning.plan import Planner
     from .planning.reach import SubtaskReach
     from .sources.transfer import Transfer
@@ -34,6 +36,8 @@ class Facts:
     """How the source segments of another arm lie for this one, by subtask; empty for demos of the task's own arm."""
     transfer: dict[str, Any] | None = None
     """`Transfer.identity`, for demos of another arm."""
+    states_left_out: int = 0
+    """Given start states from which no subtask of the source demos can go on."""
 
 
 class Generator:
@@ -46,6 +50,7 @@ class Generator:
         cfg: AugmentCfg,
         reach: Sequence[SubtaskReach] = (),
         transfer: Transfer | None = None,
+        starts: StartStates | None = None,
     ) -> None:
         """Prepare.
 
@@ -55,14 +60,20 @@ class Generator:
             cfg: Options.
             reach: What `check_reach` found, for demos of another arm.
             transfer: How those get to the task's.
+            starts: States that attempts begin from; None lets them begin from resets.
+
+        Raises:
+            UserError: If no attempt can begin from the states.
         """
         # they import torch, which whoever only gives work to other processes does without
         from apprentice.tasks.episode import file_meta
         from apprentice.tasks.fingerprint import physics_fingerprint
 
         from .play.rollout import Rollout
+        from .play.starts import Starts
 
-        self._rollout = Rollout(session, planners, cfg)
+        beginnings = None if starts is None else Starts(session, planners, starts)
+        self._rollout = Rollout(session, planners, cfg, beginnings)
         self.slots: int = session.num_envs
         ranges: Ranges = getattr(session.env.cfg, "object_reset_ranges", {})
         self.facts = Facts(
@@ -71,6 +82,7 @@ class Generator:
             ranges,
             [one.described() for one in reach],
             None if transfer is None else json.loads(json.dumps(transfer.identity)),
+            0 if beginnings is None else beginnings.left_out,
         )
 
     def run(self, next_job: Callable[[], Assignment | None]) -> Iterator[Finished]:
@@ -92,6 +104,8 @@ class OpenGenerator:
     """Environments stepped together."""
     threads: int
     """Processor threads."""
+    starts: StartStates | None = None
+    """What `cfg.states` holds."""
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[Generator]:
@@ -121,7 +135,7 @@ class OpenGenerator:
             ) as session:
                 planners = make_planners(session, source, cfg, transfer)
                 reach = [] if transfer is None else check_reach(session, planners[transfer.eef], cfg)
-                yield Generator(session, planners, cfg, reach, transfer)
+                yield Generator(session, planners, cfg, reach, transfer, self.starts)
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[Path]:

@@ -26,6 +26,7 @@ from .make_plans import PlanMaker
 from .randomise import draw_physics
 from .recording import Recording
 from .retry import go_back, note_failure
+from .starts import Starts
 from .state import RolloutState
 from .waiting import set_gates
 from .witness import Witness
@@ -41,15 +42,19 @@ _OWED_DRAWS = 12
 class Rollout:
     """All environments of a session, generating."""
 
-    def __init__(self, session: Any, planners: Mapping[str, Planner], cfg: AugmentCfg) -> None:
+    def __init__(
+        self, session: Any, planners: Mapping[str, Planner], cfg: AugmentCfg, starts: Starts | None = None
+    ) -> None:
         """Prepare buffers.
 
         Args:
             session: An open Mimic task.
             planners: One per end effector.
             cfg: Options.
+            starts: Where attempts begin; None lets them begin from resets.
         """
         self._session = session
+        self._starts = starts
         self._planners = planners
         self._cfg = cfg
         self._state = RolloutState(session, planners, cfg)
@@ -96,7 +101,7 @@ class Rollout:
         if not beginning:
             return
         env_ids = list(beginning)
-        seeds = self._reset(beginning)
+        seeds, subtasks = self._reset(beginning)
         objects, cfg = self._session.task_info.objects, self._cfg
         numbers = [assignment.number for assignment in beginning.values()]
         physics = [draw_physics(cfg.seed, number, objects, cfg.randomise) for number in numbers]
@@ -112,16 +117,24 @@ class Rollout:
                 rng=np.random.default_rng([self._cfg.seed, assignment.number]),
                 initial_objects=self._initial_objects(env_id),
                 lessons=assignment.lessons,
-                arms={eef: ArmState(0, None, 0) for eef in self._planners},
+                arms={eef: ArmState(subtasks[env_id].get(eef, 0), None, 0) for eef in self._planners},
             )
             for eef in self._planners:
                 state.rest(env_id, eef)
 
-    def _reset(self, beginning: Mapping[int, Assignment]) -> dict[int, int]:
-        """Draw initial states. Returns the seed of each environment's."""
+    def _reset(self, beginning: Mapping[int, Assignment]) -> tuple[dict[int, int], dict[int, dict[str, int]]]:
+        """Put environments into initial states.
+
+        Returns:
+            The seed of each environment's, and the subtasks that end effectors begin with, where not with the first.
+        """
+        subtasks: dict[int, dict[str, int]] = {env_id: {} for env_id in beginning}
         seeds = {env_id: self._cfg.seed + assignment.number for env_id, assignment in beginning.items()}
         self._state.obs = self._session.reset(list(seeds), list(seeds.values()))
         for env_id, assignment in beginning.items():
+            if self._starts is not None:
+                self._state.obs, subtasks[env_id] = self._starts.begin(env_id, assignment.number)
+                continue
             owed = assignment.lessons.owed
             if owed is None or assignment.number % self._cfg.learn.owed_every:
                 continue
@@ -131,7 +144,7 @@ class Rollout:
                     break
                 self._state.obs = self._session.reset([env_id], [seed])
                 seeds[env_id] = seed
-        return seeds
+        return seeds, subtasks
 
     def _initial_objects(self, env_id: int) -> dict[str, list[float]]:
         return {name: _x_y_yaw(pose) for name, pose in self._state.scene(env_id).objects.items()}
