@@ -149,6 +149,10 @@ class Session:
             nested.setdefault(kind, {})
         ids = torch.as_tensor(list(env_ids), dtype=torch.int32, device=self.env.device)
         self.env.scene.reset_to(nested, ids, is_relative=True)
+        for articulation in self.env.scene.articulations.values():
+            # Isaac Lab takes the velocities for targets too; nobody would ever take those back
+            still = torch.zeros_like(articulation.data.joint_vel.torch[ids.long()])
+            articulation.set_joint_velocity_target_index(target=still, env_ids=ids)
         self.env.sim.forward()
         refresh(self.env)
         self.env.obs_buf = self.env.observation_manager.compute(update_history=len(ids) == self.num_envs)
