@@ -50,6 +50,7 @@ def trace(rng, number: int = 0, *, mishap: str | None = None, at: int = 0) -> Tr
         objects={"cube": posed(thing, yaw), "box": posed(base, 0.0)},
         reached=(time > GRASP)[:, None],
         initial_state={"rigid_object/cube/root_pose": posed(thing[:1], yaw)},
+        states={},
     )
 
 

@@ -1,4 +1,8 @@
-"""What the failures of an evaluation have in common: `failures.json`, and `failed_states.hdf5` to begin from again."""
+"""What the failures of an evaluation have in common: `failures.json`, and states to begin from again.
+
+`failed_states.hdf5` holds those in which failed rollouts began, `astray_states.hdf5` some that they came through later:
+where a policy gets to by itself, and demos that began from a reset never were.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from apprentice.demos import DemoFile
+from apprentice.demos import DemoFile, Tree
 from apprentice.demos.start_states import StartStates, write_start_states
 from apprentice.errors import UserError
 from apprentice.evaluate import results
@@ -21,6 +25,11 @@ from apprentice.evaluate.traces import Trace, read_traces
 
 FAILURES = "failures.json"
 FAILED_STATES = "failed_states.hdf5"
+ASTRAY_STATES = "astray_states.hdf5"
+ASTRAY = 6
+"""States kept of each failure, at most."""
+_MOVED_M, _MOVED_RAD = 0.01, 0.05
+"""A state is another one if a body has moved or a joint has turned by so much since the one kept before."""
 
 
 def analyse(
@@ -53,7 +62,9 @@ def analyse(
         "initial_states": describe(initial_poses(rows), success, symmetry),
         "divergence": None if demos is None else diverge(directory, demos, evaluation, rows, symmetry),
     }
-    _write_failed_states(directory / FAILED_STATES, evaluation, rows, read_traces(directory, success=False))
+    traces = read_traces(directory, success=False)
+    _write_failed_states(directory / FAILED_STATES, evaluation, rows, traces)
+    _write_astray_states(directory / ASTRAY_STATES, evaluation, rows, traces)
     write(directory, found)
     return found
 
@@ -111,3 +122,39 @@ def _write_failed_states(
         kinds=tuple(failed[trace.rollout].get("kind") or "initial" for trace in kept),
     )
     write_start_states(path, starts)
+
+
+def _write_astray_states(
+    path: Path, evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace]
+) -> None:
+    """States on the way of failed rollouts; no file if none failed."""
+    seeds = {row["index"]: row["seed"] for row in rows if not row["success"]}
+    chosen = [(trace, place) for trace in traces if trace.rollout in seeds for place in _different(trace.states)]
+    if not chosen:
+        path.unlink(missing_ok=True)
+        return
+    starts = StartStates(
+        task=evaluation.task,
+        variant=evaluation.variant,
+        states={name: np.stack([trace.states[name][place] for trace, place in chosen]) for name in chosen[0][0].states},
+        seeds=np.array([seeds[trace.rollout] for trace, _ in chosen], dtype=np.int64),
+        kinds=("astray",) * len(chosen),
+    )
+    write_start_states(path, starts)
+
+
+def _different(states: Tree) -> list[int]:
+    """Places of a few states that differ, spread over all that do: a policy that is stuck is in one for long."""
+    count = min((len(value) for value in states.values()), default=0)
+    places: list[int] = []
+    for place in range(count):
+        if not places or any(
+            np.abs(value[place, ..., :3] - value[places[-1], ..., :3]).max() > _MOVED_M
+            if name.endswith("root_pose")
+            else np.abs(value[place] - value[places[-1]]).max() > _MOVED_RAD
+            for name, value in states.items()
+            if name.endswith(("root_pose", "joint_position"))
+        ):
+            places.append(place)
+    spread = np.linspace(0, len(places) - 1, min(ASTRAY, len(places)))
+    return [places[round(float(at))] for at in spread]

@@ -8,7 +8,7 @@ import torch
 
 from apprentice.evaluate.contracts import Observations, Simulation
 from apprentice.evaluate.journal import Rollout
-from apprentice.evaluate.traces import TraceRecorder
+from apprentice.evaluate.traces import STATES_EVERY, TraceRecorder
 from apprentice.evaluate.trajectories import TrajectoryRecorder
 
 
@@ -40,8 +40,13 @@ class Recording:
             reached: Subtask signals that have been true so far, of all environments. Shape (N, S).
         """
         self._traces.add(env_ids, steps, obs, reached)
+        due = steps % STATES_EVERY == 0
+        if not (self._states.wanted or due.any()):
+            return
+        states = self._session.state()
         if self._states.wanted:
-            self._states.add(env_ids, steps, self._session.state())
+            self._states.add(env_ids, steps, states)
+        self._traces.add_states(env_ids[due], steps[due], states)
 
     def finish(self, env_id: int, rollout: Rollout) -> None:
         """A rollout has ended."""

@@ -1,6 +1,7 @@
 """The way of end effectors and objects through rollouts: of every failure, and of some successes to hold it against.
 
-A trace also keeps the complete initial state, so that a failed rollout can be begun again.
+A trace also keeps the complete state at the beginning and every half second or so, so that a failed rollout can be
+begun again, there or on its way.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from apprentice.evaluate.trajectories import RolloutBuffer, save_arrays
 SUCCESSES = 100
 """Rollouts, the first ones, of which successes too are kept."""
 FOLDER = "traces"
+STATES_EVERY = 10
+"""Control steps from one complete state to the next."""
 
 _INFO = "datagen_info"
 _STATE = "initial_state/"
+_STATES = "states/"
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -42,6 +46,8 @@ class Trace:
     """Which of the task's subtask signals had been true by then, in the task's order. Shape (T + 1, S)."""
     initial_state: Tree
     """The complete state of the scene at the beginning, as `Session.state` gives it. Shapes (1, ...)."""
+    states: Tree
+    """The same after every `STATES_EVERY` steps. Shapes (T // STATES_EVERY, ...)."""
 
 
 class TraceRecorder:
@@ -52,6 +58,7 @@ class TraceRecorder:
         self._directory = directory / FOLDER
         self._buffer = RolloutBuffer(num_envs=num_envs, horizon=horizon)
         self._initial: list[Tree] = [{} for _ in range(num_envs)]
+        self._states = RolloutBuffer(num_envs=num_envs, horizon=horizon // STATES_EVERY)
         self._names = [(f"eef/{name}", f"{_INFO}/eef_pose/{name}") for name in task_info.eef_names]
         self._names += [(f"object/{name}", f"{_INFO}/object_pose/{name}") for name in task_info.objects]
 
@@ -73,6 +80,10 @@ class TraceRecorder:
             values |= {name: vector for (name, _), vector in zip(shown, vectors, strict=True)}
         self._buffer.add(env_ids, steps, values)
 
+    def add_states(self, env_ids: torch.Tensor, steps: torch.Tensor, states: States) -> None:
+        """Take in complete states, of environments that have played a multiple of `STATES_EVERY` steps."""
+        self._states.add(env_ids, steps // STATES_EVERY, states)
+
     def finish(self, env_id: int, *, rollout: int, steps: int, success: bool) -> None:
         """Save a rollout that has ended, if it is one of those that are kept."""
         if success and rollout >= SUCCESSES:
@@ -80,6 +91,8 @@ class TraceRecorder:
         arrays: Tree = dict(self._buffer.rollout(env_id, steps))
         arrays["reached"] = arrays["reached"].astype(bool)
         arrays |= {_STATE + name: value for name, value in self._initial[env_id].items()}
+        kept = self._states.rollout(env_id, steps // STATES_EVERY)
+        arrays |= {_STATES + name: value[1:] for name, value in kept.items()}
         outcome = "success" if success else "failure"
         save_arrays(self._directory / f"{outcome}_{rollout:05d}.npz", arrays)
 
@@ -109,4 +122,5 @@ def _read(path: Path, success: bool) -> Trace:
         objects=below("object/"),
         reached=arrays["reached"],
         initial_state=dict(below(_STATE)),
+        states=dict(below(_STATES)),
     )
