@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apprentice.demos import require_readable
-from apprentice.demos.start_states import StartStates, read_start_states
+from apprentice.demos.start_states import StartStates, join_start_states, read_start_states
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.workers import Pool, Worker, available_cores
@@ -48,7 +48,7 @@ def augment(source: Path, output: Path, cfg: AugmentCfg, progress: Progress = si
     began = time.monotonic()
     source, output = Path(source), Path(output)
     identity: dict[str, Any] = {"source_sha256": file_sha256(source), "cfg": json.loads(json.dumps(cfg.identity))}
-    starts = None if cfg.states is None else read_start_states(cfg.states)
+    starts = join_start_states([read_start_states(path) for path in cfg.states]) if cfg.states else None
     if starts is not None:
         identity["start_states"] = starts.sha256
     found = successes_so_far(output, identity, still_unknown="transfer")

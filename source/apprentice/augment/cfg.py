@@ -136,8 +136,8 @@ class AugmentCfg:
     """Task id; taken from the source file if None."""
     variant: str | None = None
     """Difficulty variant of the task."""
-    states: Path | None = None
-    """File of start states, such as the failed_states.hdf5 of an evaluation: attempts begin from them, one after the
+    states: tuple[Path, ...] = ()
+    """Files of start states, such as the astray_states.hdf5 of an evaluation: attempts begin from them, one after the
     other and over again, instead of from resets."""
     backend: str = "native"
     """What steps the physics."""

@@ -220,8 +220,11 @@ class Run:
             "source_file": str(self._source),
             "source_sha256": self._identity["source_sha256"],
         }
-        if self._cfg.states is not None:
-            about |= {"start_states": str(self._cfg.states), "states_left_out": self._facts.states_left_out}
+        if self._cfg.states:
+            about |= {
+                "start_states": [str(path) for path in self._cfg.states],
+                "states_left_out": self._facts.states_left_out,
+            }
         if "transfer" in self._identity:
             about |= {"transfer": {**self._identity["transfer"], "reach": self._facts.reach}}
         return summarise(

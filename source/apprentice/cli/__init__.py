@@ -23,6 +23,7 @@ COMMANDS = {
     "render": "Add camera images to demos, drawn from their recorded states",
     "train": "Train a policy from a demo file",
     "evaluate": "Measure how often a policy succeeds",
+    "improve": "Generate demos where a policy went wrong and train again, until a goal or a budget",
     "failures": "Say from where and how a policy failed, and where it left the way of the demos",
     "export": "Write a policy as ONNX and TorchScript, to run without Apprentice",
     "compare": "Compare evaluations on the same initial states",

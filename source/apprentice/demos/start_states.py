@@ -71,6 +71,30 @@ class StartStates:
         )
 
 
+def join_start_states(parts: Sequence[StartStates]) -> StartStates:
+    """All states of several files, one after the other.
+
+    Raises:
+        UserError: If they are of different tasks, variants or scenes.
+    """
+    first, *others = parts
+    for other in others:
+        for name, mine, theirs in (
+            ("task", first.task, other.task),
+            ("variant", first.variant, other.variant),
+            ("scene", sorted(first.states), sorted(other.states)),
+        ):
+            if mine != theirs:
+                raise UserError(f"Expected start states of one {name}, found {mine} and {theirs}.")
+    return StartStates(
+        task=first.task,
+        variant=first.variant,
+        states={key: np.concatenate([part.states[key] for part in parts]) for key in first.states},
+        seeds=np.concatenate([part.seeds for part in parts]),
+        kinds=tuple(kind for part in parts for kind in part.kinds),
+    )
+
+
 def write_start_states(path: Path, starts: StartStates) -> None:
     """Write a file, or replace it, in one step.
 

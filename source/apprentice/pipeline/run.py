@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from apprentice.errors import UserError
 
 from .cfg import PipelineCfg
+from .stage import Stage, read_json, write_json
 from .summary import write_summary
-
-
-@dataclass(kw_only=True, frozen=True)
-class Stage:
-    """One step of a run. Its command is idempotent: given again, it resumes, or finds that it is done."""
-
-    name: str
-    """Name of the command."""
-    arguments: tuple[str, ...]
-    """What follows it."""
-
-    @property
-    def command(self) -> str:
-        """What a person would type."""
-        return shlex.join(["apprentice", self.name, *self.arguments])
 
 
 def stages(cfg: PipelineCfg, output: Path) -> Iterator[Stage]:
@@ -81,19 +64,15 @@ def run_pipeline(cfg: PipelineCfg, output: Path | None, *, new: bool, say: Calla
     """
     output = _folder(output or Path("runs") / cfg.name, cfg, new=new)
     steps = list(stages(cfg, output))
-    timings = _read_json(output / "stages.json")
+    timings = read_json(output / "stages.json")
     for number, stage in enumerate(steps, 1):
         say(f"[{number}/{len(steps)}] {stage.command}{' (done before)' if stage.name in timings else ''}")
         if stage.name in timings:
             continue
         start = time.monotonic()
-        code = subprocess.call([sys.executable, "-m", "apprentice", stage.name, *stage.arguments])
-        if code == 130:
-            raise KeyboardInterrupt
-        if code != 0:
-            raise UserError(f"The {stage.name} stage failed (see above); the same command goes on from there.")
+        stage.run()
         timings[stage.name] = time.monotonic() - start
-        _write_json(output / "stages.json", timings)
+        write_json(output / "stages.json", timings)
     summary = write_summary(cfg, output, timings, {stage.name: stage.command for stage in steps})
     from apprentice.report import build_report
 
@@ -121,21 +100,11 @@ def _folder(output: Path, cfg: PipelineCfg, *, new: bool) -> Path:
             raise UserError(
                 f"Expected an empty folder or an earlier run in {output}, found other files: choose another --output."
             )
-        _write_json(path, wanted)
-    elif (found := _read_json(path)) != wanted:
+        write_json(path, wanted)
+    elif (found := read_json(path)) != wanted:
         differing = ", ".join(key for key in wanted if found.get(key) != wanted[key])
         raise UserError(
             f"Expected to resume the run in {output}, found that its configuration was another one ({differing}): "
             "give --new to start one beside it, or another --output."
         )
     return output
-
-
-def _read_json(path: Path) -> dict[str, float]:
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _write_json(path: Path, value: object) -> None:
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(value, indent=1))
-    partial.replace(path)

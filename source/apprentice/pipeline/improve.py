@@ -1,0 +1,224 @@
+"""Rounds of evaluation and augmentation: demos are generated where a policy went wrong, and it trains on them too.
+
+As DAgger (Ross et al. 2011, arXiv 1011.0686) lets an expert say what to do in states that the policy gets into, here
+segments of the source demos go on from such states, until success is held.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from apprentice.demos import merge
+from apprentice.errors import UserError
+from apprentice.evaluate.cfg import EvaluateCfg
+from apprentice.evaluate.failures import ASTRAY_STATES
+from apprentice.evaluate.results import read
+
+from .stage import Stage, read_json, write_json
+
+LOG = "improve.json"
+_RECOVERY = ("drop", "knock", "miss")
+
+
+@dataclass(kw_only=True, frozen=True)
+class ImproveCfg:
+    """How a policy is improved. It is trained anew in every round, on all demos so far."""
+
+    goal: float = 0.98
+    """Success rate, in the rollouts of a round, at which no further round begins. 0 to 1."""
+    rounds: int = 3
+    """Rounds at most, after the first training."""
+    minutes: float | None = None
+    """Time after which no further round begins. None sets no limit."""
+    demos: int = 300
+    """Demos that each round adds."""
+    rollouts: int = 200
+    """Rollouts of each round, and of the evaluation at the end."""
+    mishaps: bool = True
+    """Let things go wrong on purpose in further rollouts of each round (the suite `recovery`), so that the policy
+    learns to go on from there too."""
+    seed: int = 2_000_000
+    """Round r plays from the initial states of seed + 10,000 r on. The evaluation at the end has the seeds that
+    `apprentice evaluate` has by default, from which no round has played."""
+    train_seed: int = 0
+    """Seed of every training."""
+    algo: str = "chunked_bc"
+    """Recipe, see `apprentice train --help`."""
+    steps: int | None = None
+    """Gradient steps of each training; the recipe's own number by default."""
+    cameras: tuple[str, ...] = ()
+    """Learn from these cameras instead of object poses; they are drawn for the new demos."""
+    backend: str = "native"
+    """Physics backend."""
+    num_envs: int = 100
+    """Environments stepped together in rollouts."""
+    threads: int = 2
+    """Processor threads."""
+
+    def __post_init__(self) -> None:
+        for name in ("demos", "rollouts", "num_envs", "threads"):
+            if getattr(self, name) < 1:
+                raise UserError(f"Expected --{name.replace('_', '-')} of at least 1, got {getattr(self, name)}.")
+        if self.rounds < 0:
+            raise UserError(f"Expected --rounds of at least 0, got {self.rounds}.")
+        if not 0 < self.goal <= 1:
+            raise UserError(f"Expected --goal above 0 and up to 1, got {self.goal}.")
+        if EvaluateCfg().seed <= self.seed + 10_000 * self.rounds and self.seed < EvaluateCfg().seed + self.rollouts:
+            raise UserError(
+                f"Expected --seed far from {EvaluateCfg().seed:,}, where the evaluation at the end begins, got"
+                f" {self.seed:,}."
+            )
+
+
+def improve(source: Path, demos: Path, output: Path, cfg: ImproveCfg, say: Callable[[str], None]) -> dict[str, Any]:
+    """Improve the policy of a demo file until a goal or a budget is reached. What was done before is not done again.
+
+    Args:
+        source: Source demos that the others were generated from.
+        demos: Demos of the first round; with images, if cameras are chosen.
+        output: Folder for the rounds, `improve.json` and the evaluation at the end.
+        cfg: When to stop, and what each round does.
+        say: Tells the user where it is.
+
+    Returns:
+        What `improve.json` holds.
+
+    Raises:
+        UserError: If a stage fails, or `output` holds another run.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    about = {"source": str(source), "demos": str(demos), "cfg": json.loads(json.dumps(asdict(cfg)))}
+    log = read_json(output / LOG) or about | {"rounds": []}
+    differing = [key for key in about if log.get(key) != about[key]]
+    if differing:
+        raise UserError(
+            f"Expected to go on with the run in {output}, found that it was given another {', '.join(differing)}:"
+            " choose another --output."
+        )
+    write_json(output / LOG, log)
+    done: dict[str, float] = {}
+
+    def run(stage: Stage) -> None:
+        say(stage.command)
+        start = time.monotonic()
+        stage.run()
+        done[stage.name] = done.get(stage.name, 0.0) + time.monotonic() - start
+
+    number, current = 0, demos
+    while True:
+        folder = output / f"round_{number}"
+        policy = folder / "policy"
+        if number == len(log["rounds"]):
+            done.clear()
+            folder.mkdir(exist_ok=True)
+            for stage in _play(cfg, number, current, policy, folder):
+                run(stage)
+            log["rounds"].append(_found(folder, current, cfg, dict(done)))
+            write_json(output / LOG, log)
+        found = log["rounds"][number]
+        say(f"Round {number}: {_sentence(found)}")
+        seconds = sum(sum(one["seconds"].values()) for one in log["rounds"])
+        if _reached(found, cfg.goal) or number == cfg.rounds or (cfg.minutes and seconds > 60 * cfg.minutes):
+            break
+        number += 1
+        current = _more_demos(source, current, folder, output / f"round_{number}", cfg, number, run)
+        found["seconds"] |= {key: done.get(key, 0.0) for key in ("augment", "render")}
+        write_json(output / LOG, log)
+    run(_evaluate(cfg, policy, output / "evaluate", seed=None))
+    final = read(output / "evaluate")
+    low, high = final.interval_95
+    log["success_rate"], log["interval_95"] = final.success_rate, final.interval_95
+    write_json(output / LOG, log)
+    say(f"{policy}: {100 * final.success_rate:.1f} % [{100 * low:.1f}, {100 * high:.1f}] of {final.rollouts} rollouts.")
+    return log
+
+
+def _play(cfg: ImproveCfg, number: int, demos: Path, policy: Path, folder: Path) -> Iterator[Stage]:
+    """Train, and see where it fails."""
+    steps = ("--steps", str(cfg.steps)) if cfg.steps else ()
+    cameras = ("--cameras", *cfg.cameras) if cfg.cameras else ()
+    yield Stage(
+        name="train",
+        arguments=(str(demos), "--output", str(policy), "--algo", cfg.algo, "--seed", str(cfg.train_seed))
+        + (*steps, *cameras),
+    )
+    seed = cfg.seed + 10_000 * number
+    yield _evaluate(cfg, policy, folder / "rollouts", seed=seed)
+    if cfg.mishaps:
+        yield _evaluate(cfg, policy, folder / "mishaps", seed=seed + 5_000, suite="recovery")
+
+
+def _evaluate(cfg: ImproveCfg, policy: Path, output: Path, *, seed: int | None, suite: str | None = None) -> Stage:
+    return Stage(
+        name="evaluate",
+        arguments=(str(policy), "--output", str(output), "--rollouts", str(cfg.rollouts), "--backend", cfg.backend)
+        + ("--num-envs", str(cfg.num_envs), "--threads", str(cfg.threads), "--videos", "0")
+        + (() if seed is None else ("--seed", str(seed)))
+        + (() if suite is None else ("--suite", suite)),
+    )
+
+
+def _more_demos(
+    source: Path, demos: Path, before: Path, folder: Path, cfg: ImproveCfg, number: int, run: Callable[[Stage], None]
+) -> Path:
+    """Demos that begin where the policy of the round before went wrong, together with all that were there."""
+    folder.mkdir(exist_ok=True)
+    merged, new = folder / "demos.hdf5", folder / "new.hdf5"
+    if merged.exists():
+        return merged
+    files = [before / "rollouts" / ASTRAY_STATES, *(before / "mishaps" / kind / "mishaps.hdf5" for kind in _RECOVERY)]
+    states = [str(file) for file in files if file.exists()]
+    run(
+        Stage(
+            name="augment",
+            arguments=(str(source), "--output", str(new), "--demos", str(cfg.demos), "--states", *states)
+            + ("--seed", str(cfg.seed + number), "--backend", cfg.backend, "--threads", str(cfg.threads)),
+        )
+    )
+    if cfg.cameras:
+        drawn = folder / "new_images.hdf5"
+        run(Stage(name="render", arguments=(str(new), "--output", str(drawn), "--cameras", *cfg.cameras)))
+        new = drawn
+    merge([demos, new], merged)
+    return merged
+
+
+def _found(folder: Path, demos: Path, cfg: ImproveCfg, seconds: dict[str, float]) -> dict[str, Any]:
+    """What a round says in the log."""
+    result = read(folder / "rollouts")
+    trained = json.loads((folder / "policy" / "config.json").read_text())["data"]
+    found: dict[str, Any] = {
+        "demos": str(demos),
+        "demos_trained_on": trained["demos"],
+        "rollouts": result.rollouts,
+        "success_rate": result.success_rate,
+        "interval_95": result.interval_95,
+        "seconds": seconds,
+    }
+    if cfg.mishaps:
+        kinds = {kind: read(folder / "mishaps" / kind) for kind in _RECOVERY}
+        found["recovery"] = {
+            kind: {"rollouts": one.rollouts, "success_rate": one.success_rate} for kind, one in kinds.items()
+        }
+    return found
+
+
+def _reached(found: dict[str, Any], goal: float) -> bool:
+    """Whether the goal is reached, after mishaps too."""
+    rates = [found["success_rate"], *(one["success_rate"] for one in found.get("recovery", {}).values())]
+    return min(rates) >= goal
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    low, high = found["interval_95"]
+    text = (
+        f"{100 * found['success_rate']:.1f} % [{100 * low:.1f}, {100 * high:.1f}] of {found['rollouts']} rollouts,"
+        f" trained on {found['demos_trained_on']} demos"
+    )
+    after = ", ".join(f"{kind} {100 * one['success_rate']:.0f} %" for kind, one in found.get("recovery", {}).items())
+    return text + (f"; after mishaps: {after}." if after else ".")
