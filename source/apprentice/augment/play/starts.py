@@ -14,12 +14,16 @@ from apprentice.augment.sources.segment import Boundaries
 from apprentice.demos.start_states import StartStates
 from apprentice.errors import UserError
 
+_SOON = 5
+"""Control steps at the beginning of a subtask in which signals flicker."""
+
 
 class Resumption:
     """Knows with which subtask to go on, by the subtask signals.
 
-    Before a subtask, what is to be done in it and later is not done yet; and what most source demos have done when they
-    begin it, is. Signals of earlier subtasks that have passed by then, such as a grasp that was let go, may be either.
+    Before a subtask, what is to be done in it and later is not done yet; what is done just before it is done, and so is
+    what still is in most source demos when they begin it. Signals of earlier subtasks that have passed by then, such as
+    a grasp that was let go, may be either.
     """
 
     def __init__(self, demos: Sequence[SourceDemo], nominal: Boundaries, signals: Sequence[str | None]) -> None:
@@ -31,10 +35,11 @@ class Resumption:
             signals: Signal of each subtask's end. S of them.
         """
         self._not_yet = [[name for name in signals[index:] if name] for index in range(len(signals))]
-        self._done = [
-            [name for name in signals[:index] if name and _mostly(name, demos, starts)]
-            for index, starts in enumerate(nominal[:, :, 0].T.tolist())
-        ]
+        self._done: list[list[str]] = []
+        for index, starts in enumerate(nominal[:, :, 0].T.tolist()):
+            earlier = [name for name in signals[:index] if name]
+            still = [name for name in earlier if _mostly(name, demos, starts)]
+            self._done.append([name for name in earlier if name in (*still, signals[index - 1])])
 
     def subtask(self, signals: Mapping[str, bool]) -> int | None:
         """Number of the last subtask that may begin with such signals; None if none may."""
@@ -46,9 +51,12 @@ class Resumption:
         return max(fitting, default=None)
 
 
-def _mostly(signal: str, demos: Sequence[SourceDemo], moments: Sequence[int]) -> bool:
-    """Whether a signal is true in more than half of the demos, each at its moment."""
-    return 2 * sum(bool(demo.signals[signal][at]) for demo, at in zip(demos, moments, strict=True)) > len(demos)
+def _mostly(signal: str, demos: Sequence[SourceDemo], starts: Sequence[int]) -> bool:
+    """Whether a signal stays true in more than half of the demos after a subtask has begun."""
+    still = sum(
+        bool(demo.signals[signal][start : start + _SOON].all()) for demo, start in zip(demos, starts, strict=True)
+    )
+    return 2 * still > len(demos)
 
 
 class Starts:

@@ -61,7 +61,6 @@ class ChunkPolicyConfig:
         self.algo.gripper_weight = 0.3  # of the gripper's loss beside that of the poses
         self.algo.feature_std_floor = 0.01  # a feature that hardly varied in the demos must not dominate in play
         self.algo.feature_clip = 4.0  # standard deviations
-        self.algo.feature_noise = 0.0  # standard deviations by which training features are off, over a whole window
         self.algo.max_grad_norm = 1.0
         self.algo.precision = "auto"  # "bf16" (autocast), "fp32", or "auto": bf16 where the hardware has it
         self.algo.vision.channels = (32, 64, 64)  # of the convolutions of each camera's encoder
@@ -195,12 +194,8 @@ class ChunkPolicy(PolicyAlgo):
         net, now = self.network, self.frames - 1
         targets = batch["targets"][:, now].to(self.device).unflatten(-1, net.target_mean.shape)
         switches = batch["switches"][:, now].to(self.device)
-        history = net.normalise(batch["obs"]["features"][:, : self.frames].to(self.device))
-        if net.training and self.algo_config.feature_noise:
-            # the same in all frames: what moved between them stays true
-            history = history + self.algo_config.feature_noise * torch.randn_like(history[:, :1])
         processed: dict[str, Any] = {
-            "history": history,
+            "history": net.normalise(batch["obs"]["features"][:, : self.frames].to(self.device)),
             "targets": (targets - net.target_mean) / net.target_std,
             "switches": switches.unflatten(-1, (net.sizes.chunk, net.sizes.switches)),
         }
