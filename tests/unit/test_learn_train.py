@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from learn_demos import write_demos
 from test_learn_policy import CONFIGS
 
 from apprentice.errors import UserError
-from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
+from apprentice.learn.cfg import CHECKPOINT_RULE, STOPPING_RULE, TrainCfg
 from apprentice.learn.training.identity import identity_of
 from apprentice.learn.training.train import train
 
@@ -71,8 +72,8 @@ def assert_same_run(output: Path, straight: Path) -> None:
     for name, value in weights(straight).items():
         assert torch.equal(weights(output)[name], value), name
     for ours, theirs in zip(log(output), log(straight), strict=True):
-        for key in ("step", "loss", "lr"):
-            assert ours[key] == theirs[key]
+        for key in ("step", "loss", "lr", "success"):
+            assert ours.get(key) == theirs.get(key)
 
 
 def test_loss_falls_on_what_is_trained_and_on_what_is_held_out(straight: Path):
@@ -142,6 +143,88 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(file: Path, small: Path, str
     train(file, tmp_path / "run", cfg)
     for name, value in weights(straight).items():
         assert torch.equal(weights(tmp_path / "run")[name], value), name
+
+
+def rises(policy, step: int) -> dict[str, float]:
+    """An evaluation that draws numbers from everywhere and gets better with the steps."""
+    torch.rand(3), np.random.rand(3), random.random()
+    return {"success": step / 100, "success_low": step / 100 - 0.1}
+
+
+def train_until_good(file: Path, output: Path, small: Path) -> None:
+    torch.set_num_threads(1)
+    train(file, output, small_cfg(small, evaluate_every=15, stop_at=0.6), Slow(), evaluate=rises)
+
+
+def test_it_stops_when_the_rollouts_are_good_enough_also_after_kills(file: Path, small: Path, tmp_path: Path):
+    cfg = small_cfg(small, evaluate_every=15, stop_at=0.6)
+    result = train(file, tmp_path / "straight", cfg, evaluate=rises)
+    assert (result.steps, result.stopped) == (75, True)
+    config = json.loads((tmp_path / "straight" / "config.json").read_text())
+    assert config["stopped_at"] == 75 and config["steps"] == STEPS and config["checkpoint_rule"] == STOPPING_RULE
+    said = torch.load(result.policy, weights_only=True)["apprentice"]
+    assert said["stopped_at"] == 75 and said["checkpoint_rule"] == STOPPING_RULE
+
+    output = tmp_path / "run"
+    processes = multiprocessing.get_context("forkserver")
+    moments = random.Random(1)
+    for _ in range(3):
+        process = processes.Process(target=train_until_good, args=(file, output, small))
+        begin = len(log_bytes(output))
+        process.start()
+        while process.is_alive() and len(log_bytes(output)) <= begin:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    again = train(file, output, cfg, evaluate=rises)
+    assert (again.steps, again.stopped) == (75, True)
+    assert_same_run(output, tmp_path / "straight")
+    assert train(file, output, cfg) == again  # answered, without a simulator
+    assert curves(output) == curves(tmp_path / "straight")
+    with pytest.raises(UserError, match=r"--stop_at was 0\.6, is 0\.7"):
+        train(file, output, small_cfg(small, evaluate_every=15, stop_at=0.7), evaluate=rises)
+
+
+def curves(output: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows of a run, but for its times."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(output / "tensorboard"))
+    events.Reload()
+    names = [name for name in events.Tags()["scalars"] if "seconds" not in name and "per_s" not in name]
+    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}
+
+
+def test_tensorboard_shows_the_log(straight: Path):
+    drawn = curves(straight)
+    assert {"loss", "valid_loss", "lr"} <= set(drawn)
+    assert [step for step, _ in drawn["loss"]] == [line["step"] for line in log(straight)]
+    np.testing.assert_allclose([value for _, value in drawn["loss"]], [line["loss"] for line in log(straight)], 1e-6)
+
+
+def test_weights_and_biases_gets_the_curves_offline(
+    file: Path, small: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("wandb", reason="an optional extra")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    result = train(file, tmp_path / "run", small_cfg(small, wandb="tests"))
+    assert result.steps == STEPS
+    (kept,) = (tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")
+    deadline = time.monotonic() + 20
+    while b"valid_loss" not in kept.read_bytes():  # its own process writes the end a moment after it says so
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert_same_run(tmp_path / "run", straight)
+
+
+def test_weights_and_biases_that_is_not_there_is_named(
+    file: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UserError, match=r"package wandb for --wandb.*\[wandb\]"):
+        train(file, tmp_path / "run", small_cfg(small, wandb="tests"))
 
 
 @pytest.mark.parametrize("algo_name", ["td3_bc", "cql", "hbc"])
@@ -229,10 +312,10 @@ def test_a_finished_run_is_answered_not_repeated(file: Path, small: Path, straig
 
 @pytest.mark.parametrize("changes", [{"seed": 1}, {"steps": 130}, {"ema_decay": 0.9}, {"demos": 5}])
 def test_another_run_does_not_overwrite_a_finished_one(file: Path, small: Path, straight: Path, changes: dict):
-    before = {path.name: path.read_bytes() for path in straight.iterdir()}
+    before = {path.name: path.read_bytes() for path in straight.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="choose another --output"):
         train(file, straight, small_cfg(small, **changes))
-    assert {path.name: path.read_bytes() for path in straight.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in straight.rglob("*") if path.is_file()} == before
 
 
 def test_validation_does_not_change_what_is_learned(file: Path, small: Path, straight: Path, tmp_path: Path):
@@ -331,6 +414,8 @@ def test_what_is_wrong_with_the_request_is_said_in_one_sentence(file: Path, tmp_
     refused("no such file", path=tmp_path / "nothing.hdf5")
     with pytest.raises(UserError, match="--steps of at least 1"):
         TrainCfg(steps=0)
+    with pytest.raises(UserError, match="--evaluate-every with --stop-at"):
+        TrainCfg(stop_at=0.9)
 
     for name, spoil in {"nan": np.nan, "empty": None}.items():
         path = tmp_path / f"{name}.hdf5"

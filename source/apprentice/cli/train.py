@@ -7,13 +7,15 @@ from typing import Annotated
 
 import tyro
 
+from apprentice.cli import leave
 from apprentice.cli.output import say
 from apprentice.cli.progress import drawn
-from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg
+from apprentice.learn.cfg import CHECKPOINT_RULE, STOPPING_RULE
+from apprentice.pipeline.training import TrainingCfg, train_policy
 
 
 def main(
-    file: tyro.conf.Positional[Path], output: Path, cfg: Annotated[TrainCfg, tyro.conf.arg(name="")] = TrainCfg()
+    file: tyro.conf.Positional[Path], output: Path, cfg: Annotated[TrainingCfg, tyro.conf.arg(name="")] = TrainingCfg()
 ) -> None:
     """Train a policy. A run that was stopped goes on when the same command is given again.
 
@@ -25,10 +27,8 @@ def main(
     from apprentice.demos import require_readable
 
     require_readable(file)
-    from apprentice.learn.training.train import train
-
-    with drawn("Training") as progress:
-        result = train(file, output, cfg, progress)
+    with drawn("Training") as progress, drawn("Playing") as playing:
+        result = train_policy(file, output, cfg, progress, playing)
     for notice in result.notices:
         say(f"note: {notice}")
     held_out = f", {result.valid_loss:.4f} on held-out demos" if result.valid_loss is not None else ""
@@ -36,4 +36,6 @@ def main(
         f"{result.algo}: {result.steps} steps on {result.demos} demos in {result.seconds:.0f} s "
         f"({result.steps_per_s:.0f} steps/s), loss {result.loss:.4f}{held_out}."
     )
-    say(f"The policy is {result.policy}: {CHECKPOINT_RULE}.")
+    say(f"The policy is {result.policy}: {STOPPING_RULE if result.stopped else CHECKPOINT_RULE}.")
+    if cfg.evaluate_every:
+        leave()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,6 +131,17 @@ def evaluate(
         failures.analyse(output, evaluation, rows, session.task_info.symmetry)
         results.write(output, evaluation, journal.rollouts)
     return evaluation
+
+
+def successes(policy: Policy, session: Simulation, cfg: EvaluateCfg, progress: Progress = silent) -> list[bool]:
+    """Play the policy and keep nothing else: whether each rollout succeeded, in the order of their seeds."""
+    found: dict[int, bool] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        recording = Recording(Path(scratch), session, horizon=cfg.horizon, videos=0)
+        for rollout in _play(policy, session, cfg, None, range(cfg.rollouts), recording, 0):
+            found[rollout.index] = rollout.success
+            progress.update(len(found), cfg.rollouts, f"{sum(found.values())} succeeded")
+    return [found[index] for index in range(cfg.rollouts)]
 
 
 def _check_starts(starts: StartStates | None, session: Simulation, cfg: EvaluateCfg) -> None:

@@ -10,6 +10,8 @@ from apprentice.errors import UserError
 
 CHECKPOINT_RULE = "the exponential moving average of the weights after the last step"
 """Which weights are *the* policy. Fixed before training, whatever validation or rollouts say."""
+STOPPING_RULE = "the exponential moving average of the weights after the first step whose rollouts cleared --stop-at"
+"""The same for a run that `stop_at` ended. Those rollouts have seeds of their own: they are no evaluation."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -54,8 +56,17 @@ class TrainCfg:
     """Steps between two saves of the training state: what a `kill -9` can cost."""
     evaluate_every: int = 0
     """Steps between two calls of the evaluation passed to `train`. 0 = none."""
+    stop_at: float = 0.0
+    """End training as soon as the lower end of the 95 % interval of an evaluation's success reaches this (0 to 1).
+    0 = do all steps."""
+    wandb: str | None = None
+    """Also send the curves to this project at Weights & Biases."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.stop_at < 1:
+            raise UserError(f"Expected --stop-at from 0 to below 1, got {self.stop_at}.")
+        if self.stop_at and not self.evaluate_every:
+            raise UserError("Expected --evaluate-every with --stop-at: only rollouts tell when to stop.")
         for name in ("steps", "batch_size", "demos"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -78,6 +89,8 @@ class TrainResult:
     """Name of the recipe, or of the config file."""
     steps: int
     """Gradient steps done in total."""
+    stopped: bool
+    """Whether an evaluation that cleared `stop_at` ended it before the steps that were planned."""
     seconds: float
     """Wall time spent in training steps, over all sittings."""
     steps_per_s: float

@@ -16,6 +16,10 @@ def decisive(about: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"demos": about["data"]["digest"], "steps": about["steps"]}
     found |= {f"--{key}": about["train"][key] for key in ("algo", "seed", "ema_decay", "normalise")}
 
+    if about["train"].get("stop_at"):
+        deciding = ("stop_at", "evaluate_every", "rollouts", "task", "variant", "backend")
+        found |= {f"--{key}": about["train"].get(key) for key in deciding}
+
     def flatten(prefix: str, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
             if isinstance(value, Mapping) and value:

@@ -15,6 +15,7 @@ from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
 from apprentice.learn.data.dataset import Frames, Source, fingerprint
 from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
 from apprentice.learn.training.checkpoint import write_atomically, write_json
+from apprentice.learn.training.curves import Curves
 from apprentice.learn.training.identity import decisive, identity
 
 SAID_OF_POLICY = ("version", "checkpoint_rule", "algo", "task", "control_hz", "images", "steps", "data", "training")
@@ -81,6 +82,9 @@ class Log:
         """Open the log of a run that goes on from `step`."""
         path = output / LOG
         lines: list[str] = []
+        self.records: list[dict[str, Any]] = []
+        """What an earlier sitting wrote."""
+        self._curves: list[Curves] = []
         self.last: dict[str, Any] = {}
         if path.exists():
             for line in path.read_text().splitlines():
@@ -90,26 +94,39 @@ class Log:
                     continue  # torn by a kill
                 if record["step"] <= step:
                     lines.append(line)
+                    self.records.append(record)
                     self.last |= record
         text = "".join(line + "\n" for line in lines)
         write_atomically(path, lambda scratch: scratch.write_text(text))
         self._path = path
 
+    def draw(self, curves: Curves) -> None:
+        """Draw what is written from now on, until `close`."""
+        self._curves.append(curves)
+
+    def close(self) -> None:
+        for curves in self._curves:
+            curves.close()
+
     def write(self, record: Mapping[str, Any]) -> None:
         self.last |= record
         with self._path.open("a") as file:
             file.write(json.dumps(dict(record)) + "\n")
+        for curves in self._curves:
+            curves.add(record)
 
 
 def result_of(output: Path, about: Mapping[str, Any], last: Mapping[str, Any]) -> TrainResult:
-    seconds = float(last["seconds"])
+    seconds, stopped = float(last["seconds"]), "stopped_at" in last
+    steps = last["stopped_at"] if stopped else about["steps"]
     valid = last.get("valid_loss")
     return TrainResult(
         policy=output / POLICY,
         algo=about["algo"],
-        steps=about["steps"],
+        steps=steps,
+        stopped=stopped,
         seconds=seconds,
-        steps_per_s=about["steps"] / max(seconds, 1e-9),
+        steps_per_s=steps / max(seconds, 1e-9),
         demos=about["data"]["demos"],
         frames=about["data"]["frames"],
         loss=float(last["loss"]),

@@ -19,13 +19,14 @@ from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import losses as losses_of
 from apprentice.learn.algorithms.anatomy import networks, optimisers
 from apprentice.learn.algorithms.plugins import require_robomimic
-from apprentice.learn.cfg import TrainCfg, TrainResult
+from apprentice.learn.cfg import STOPPING_RULE, TrainCfg, TrainResult
 from apprentice.learn.data.batches import Batches, nest
 from apprentice.learn.data.dataset import open_source
-from apprentice.learn.files import POLICY, STATE
+from apprentice.learn.files import CONFIG, POLICY, STATE
 from apprentice.learn.play.policy import BatchedPolicy
 from apprentice.learn.training import recipes, setup
-from apprentice.learn.training.checkpoint import load_state, save_policy, save_state
+from apprentice.learn.training.checkpoint import load_state, save_policy, save_state, write_json
+from apprentice.learn.training.curves import TensorBoard, WeightsAndBiases
 from apprentice.learn.training.interrupt import Interrupt
 from apprentice.learn.training.run_folder import SAID_OF_POLICY, Log, claim, describe, result_of
 from apprentice.progress import Progress, silent
@@ -50,7 +51,8 @@ def train(
         output: Folder for the results.
         cfg: How to train.
         progress: Told the step and what is left to do.
-        evaluate: Called every `cfg.evaluate_every` steps; its numbers are logged and never choose the policy.
+        evaluate: Called every `cfg.evaluate_every` steps; its numbers are logged. They choose the policy only if
+            `cfg.stop_at` says so, which "success_low", the lower end of the interval of its success, is compared with.
 
     Returns:
         What came out.
@@ -83,14 +85,20 @@ def train(
 
     # a new run, or an earlier one that goes on
     about = describe(file, cfg, source, demos, config, steps, setup.notices(config, demos, batches))
-    with WriterLock(output / STATE):
+    with WriterLock(output / STATE), contextlib.ExitStack() as closing:
         claim(output, about)
         step, seconds = 0, 0.0
         if (output / STATE).exists():
             step, seconds = load_state(output / STATE, algo=algo, averaged=averaged)
         log = Log(output, step)
+        steps = log.last.get("stopped_at", steps)
         if step == steps and (output / POLICY).exists():
             return result_of(output, about, log.last)
+
+        closing.callback(log.close)
+        log.draw(TensorBoard(output, log.records))
+        if cfg.wandb:
+            log.draw(WeightsAndBiases(output, cfg.wandb, about))
 
         def save() -> None:
             save_state(output / STATE, algo=algo, averaged=averaged, step=step, seconds=seconds)
@@ -112,7 +120,8 @@ def train(
                     sums[name] = sums.get(name, 0) + value
                 if step % epoch_steps == 0:
                     algo.on_epoch_end(step // epoch_steps)
-                if step % cfg.log_every == 0 or step == steps:
+                due = evaluate is not None and cfg.evaluate_every > 0 and step % cfg.evaluate_every == 0
+                if step % cfg.log_every == 0 or step == steps or due:
                     means = {name: float(value) / count for name, value in sums.items()}
                     _require_finite(means, step, algo)
                     duration = time.perf_counter() - begin
@@ -128,10 +137,13 @@ def train(
                     note = f"loss {means['loss']:.3f}, {rate:.0f} steps/s, {left:.0f} s left"
                     progress.update(step, steps, note)
                     sums, count, begin = {}, 0, time.perf_counter()
-                if evaluate and cfg.evaluate_every and step % cfg.evaluate_every == 0:
+                if evaluate and due:
                     pause = time.perf_counter()
                     with _playing(algo, averaged):
                         scores = evaluate(BatchedPolicy(algo, config.observation, shapes, statistics, about), step)
+                    if cfg.stop_at and scores["success_low"] >= cfg.stop_at and step < steps:
+                        steps = step
+                        scores = {**scores, "stopped_at": step}
                     log.write({"step": step, **scores})
                     begin += time.perf_counter() - pause
                 if step % cfg.save_every == 0 or step == steps or interrupt.requested:
@@ -141,6 +153,9 @@ def train(
                         f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again"
                         f" to go on from {output / STATE}."
                     )
+        if "stopped_at" in log.last:
+            about |= {"stopped_at": steps, "checkpoint_rule": STOPPING_RULE}
+            write_json(output / CONFIG, about)
         with _playing(algo, averaged):
             save_policy(
                 output / POLICY,
@@ -149,7 +164,7 @@ def train(
                 shapes=shapes,
                 obs_statistics=statistics,
                 env_args=source.env_args,
-                about={key: about[key] for key in SAID_OF_POLICY},
+                about={key: about[key] for key in (*SAID_OF_POLICY, "stopped_at") if key in about},
             )
         return result_of(output, about, log.last)
 
@@ -181,6 +196,7 @@ def _average(averaged: Mapping[str, Tensor], algo: Any, decay: float) -> None:
 @contextlib.contextmanager
 def _playing(algo: Any, averaged: Mapping[str, Tensor]) -> Iterator[None]:
     """The algorithm with the averaged weights, out of training mode, without touching any random number generator."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(), torch.no_grad():
         nets = networks(algo)
         own = {name: value.data for name, value in nets.named_parameters()}
@@ -195,6 +211,8 @@ def _playing(algo: Any, averaged: Mapping[str, Tensor]) -> Iterator[None]:
         finally:
             for name, value in nets.named_parameters():
                 value.data = own[name]
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
             for net, value in zip(mixtures, low_noise, strict=True):
                 net.low_noise_eval = value
 
