@@ -24,6 +24,8 @@ class TrainCfg:
     `gl`)."""
     config: Path | None = None
     """A JSON file in Robomimic's format (Isaac Lab's own files load as they are). Replaces `algo`."""
+    override: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Keys of the config to change, by their path, to values in JSON: `algo.chunk 16`, `train.seq_length 20`."""
     steps: int | None = None
     """Gradient steps. Default: what the config says (`algo.steps`), or its epochs come to."""
     batch_size: int | None = None

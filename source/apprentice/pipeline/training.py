@@ -67,7 +67,7 @@ def train_policy(
 
     if not cfg.evaluate_every or (output / POLICY).exists():
         return train(file, output, cfg, progress)
-    with _session(file, cfg) as session, torch.inference_mode(False):  # an open simulator forbids gradients
+    with open_task(file, cfg) as session, torch.inference_mode(False):  # an open simulator forbids gradients
         return train(file, output, cfg, progress, lambda policy, _: play(policy, session, cfg.rollouts, playing))
 
 
@@ -85,7 +85,12 @@ def play(policy: BatchedPolicy, session: Session, rollouts: int, playing: Progre
     return {"success": succeeded / rollouts, "success_low": low, "success_high": high, "rollouts": rollouts}
 
 
-def _session(file: Path, cfg: TrainingCfg) -> contextlib.AbstractContextManager[Session]:
+def open_task(file: Path, cfg: TrainingCfg) -> contextlib.AbstractContextManager[Session]:
+    """The simulator that rollouts of a training take place in.
+
+    Raises:
+        UserError: If the task is not known or can't be opened.
+    """
     from apprentice.demos import DemoFile
     from apprentice.tasks.registry import resolve_task
     from apprentice.tasks.session import open_session

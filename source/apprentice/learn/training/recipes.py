@@ -108,6 +108,7 @@ def load_config(cfg: TrainCfg) -> Any:
     try:
         with config.values_unlocked():
             config.update({**values, "algo_name": name})
+            config.update(_overrides(cfg.override))
             if base_name(name) in OFFLINE_RL:
                 config.train.dataset_keys = list(dict.fromkeys([*config.train.dataset_keys, "rewards", "dones"]))
             if cfg.batch_size:
@@ -118,7 +119,8 @@ def load_config(cfg: TrainCfg) -> Any:
             if cfg.steps and is_chunk_policy(config):
                 config.algo.steps = cfg.steps
     except (RuntimeError, KeyError, AttributeError) as error:
-        raise UserError(f"Expected a Robomimic 0.3.0 config in {cfg.config}, but {error}; correct that key.") from error
+        where = f"in {cfg.config}" if cfg.config else f"of {cfg.algo}"
+        raise UserError(f"Expected a Robomimic 0.3.0 config {where}, but {error}; correct that key.") from error
     _check_supported(config, cfg)
     return config
 
@@ -270,6 +272,21 @@ def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: lis
 
 def _target_key(eef: str) -> str:
     return f"obs/datagen_info/target_eef_pose/{eef}"
+
+
+def _overrides(given: Mapping[str, str]) -> dict[str, Any]:
+    """Dotted paths as nested dictionaries."""
+    nested: dict[str, Any] = {}
+    for path, text in given.items():
+        *above, last = path.split(".")
+        section = nested
+        for name in above:
+            section = section.setdefault(name, {})
+        try:
+            section[last] = json.loads(text)
+        except ValueError as error:
+            raise UserError(f'Expected JSON for --override {path}, found {text!r}; quote text as "text".') from error
+    return nested
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:
