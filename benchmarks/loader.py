@@ -2,8 +2,9 @@
 
     python benchmarks/loader.py [FILE] [--json FILE] [--seq-length 1]
 
-Both serve batches of 100 windows of the same demos, in one process and one thread, to a training loop that asks for
-nothing else. Without FILE the demos are 200 synthetic ones of 250 steps, with the observations of Franka stacking.
+Both serve batches of windows of the same demos, in one process and one thread, to a training loop that asks for nothing
+else: 100 windows of numbers, then 16 with two cameras of 84x84 (keys "image_..."). Without FILE the numbers are 200
+synthetic demos of 250 steps, with the observations of Franka stacking; the images are always synthetic.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from apprentice.learn.data.batches import Batches, WindowCfg, Windows
 
 OBS = {"eef_pos": 3, "eef_quat": 4, "gripper_pos": 2, "object": 39}
 BATCH = 100
+CAMERAS = {"table_cam": (84, 84, 3), "wrist_cam": (84, 84, 3)}
+IMAGE_BATCH = 16
 
 
-def write_synthetic(path: Path, demos: int = 200, steps: int = 250) -> None:
+def write_synthetic(path: Path, demos: int = 200, steps: int = 250, cameras: bool = False) -> None:
     """Demos of random numbers: what matters here is their size."""
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
@@ -41,9 +44,11 @@ def write_synthetic(path: Path, demos: int = 200, steps: int = 250) -> None:
             demo["actions"] = rng.standard_normal((steps, 7), np.float32)
             for key, width in OBS.items():
                 demo[f"obs/{key}"] = rng.standard_normal((steps, width), np.float32)
+            for key, shape in CAMERAS.items() if cameras else ():
+                demo[f"obs/{key}"] = rng.integers(0, 256, (steps, *shape), np.uint8)
 
 
-def samples_per_s(draw: Callable[[], object], seconds: float) -> float:
+def samples_per_s(draw: Callable[[], object], seconds: float, batch: int) -> float:
     """Rate of `draw`, in samples of processor time, so that other jobs on the machine do not count. Best of three."""
     draw()
     rates: list[float] = []
@@ -52,26 +57,27 @@ def samples_per_s(draw: Callable[[], object], seconds: float) -> float:
         while time.process_time() - begin < seconds / 3:
             draw()
             count += 1
-        rates.append(count * BATCH / (time.process_time() - begin))
+        rates.append(count * batch / (time.process_time() - begin))
     return max(rates)
 
 
-def robomimic_loader(path: Path, seq_length: int, cache: str | None) -> Callable[[], object]:
+def robomimic_loader(path: Path, seq_length: int, cache: str | None, cameras: bool) -> Callable[[], object]:
     from robomimic.utils import obs_utils
     from robomimic.utils.dataset import SequenceDataset
     from torch.utils.data import DataLoader
 
-    obs_utils.initialize_obs_modality_mapping_from_dict({"low_dim": list(OBS)})
+    images = list(CAMERAS) if cameras else []
+    obs_utils.initialize_obs_modality_mapping_from_dict({"low_dim": list(OBS), "rgb": images})
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         dataset = SequenceDataset(
             str(path),
-            tuple(OBS),
+            (*OBS, *images),
             ("actions",),
             seq_length=seq_length,
             hdf5_cache_mode=cache,
             load_next_obs=False,
         )
-    loader = DataLoader(dataset, batch_size=BATCH, shuffle=True, drop_last=True)
+    loader = DataLoader(dataset, batch_size=IMAGE_BATCH if cameras else BATCH, shuffle=True, drop_last=True)
     batches = iter(loader)
 
     def draw() -> object:
@@ -85,11 +91,13 @@ def robomimic_loader(path: Path, seq_length: int, cache: str | None) -> Callable
     return draw
 
 
-def our_loader(path: Path, seq_length: int) -> Callable[[], object]:
+def our_loader(path: Path, seq_length: int, cameras: bool) -> Callable[[], object]:
     with DemoFile(path) as file:
-        arrays, lengths = file.stack(["actions", *(f"obs/{key}" for key in OBS)])
+        arrays, lengths = file.stack(["actions", *(f"obs/{key}" for key in (*OBS, *(CAMERAS if cameras else ())))])
     data = {key: torch.from_numpy(value) for key, value in arrays.items()}
-    batches = Batches(Windows(data, lengths.tolist(), WindowCfg(seq_length=seq_length)), BATCH)
+    batches = Batches(
+        Windows(data, lengths.tolist(), WindowCfg(seq_length=seq_length)), IMAGE_BATCH if cameras else BATCH
+    )
     step = iter(range(10**12))
     return lambda: batches.batch(next(step))
 
@@ -103,16 +111,22 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        path = arguments.file or Path(folder) / "synthetic.hdf5"
+        numbers, images = arguments.file or Path(folder) / "numbers.hdf5", Path(folder) / "images.hdf5"
         if not arguments.file:
-            write_synthetic(path)
-        results = {"ours": samples_per_s(our_loader(path, arguments.seq_length), arguments.seconds)}
-        for name, cache in (("none", None), ("low_dim", "low_dim"), ("all", "all")):
-            draw = robomimic_loader(path, arguments.seq_length, cache)
-            results[f"robomimic_{name}"] = samples_per_s(draw, arguments.seconds)
-            del draw
+            write_synthetic(numbers)
+        write_synthetic(images, demos=10, steps=100, cameras=True)
+        results: dict[str, float] = {}
+        for prefix, path in (("", numbers), ("image_", images)):
+            batch = IMAGE_BATCH if prefix else BATCH
+            draw = our_loader(path, arguments.seq_length, bool(prefix))
+            results[f"{prefix}ours"] = samples_per_s(draw, arguments.seconds, batch)
+            for name, cache in (("none", None), ("low_dim", "low_dim"), ("all", "all")):
+                draw = robomimic_loader(path, arguments.seq_length, cache, bool(prefix))
+                results[f"{prefix}robomimic_{name}"] = samples_per_s(draw, arguments.seconds, batch)
+                del draw
     for name, rate in results.items():
-        print(f"{name:18} {rate:14,.0f} samples/s   {results['ours'] / rate:8.1f}x slower than ours")
+        ours = results["image_ours" if name.startswith("image_") else "ours"]
+        print(f"{name:24} {rate:14,.0f} samples/s   {ours / rate:8.1f}x slower than ours")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

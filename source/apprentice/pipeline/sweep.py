@@ -44,16 +44,31 @@ def sweep(file: Path, output: Path, base: TrainingCfg, cfg: SweepCfg, progress: 
     output.mkdir(parents=True, exist_ok=True)
     with WriterLock(output / RESULTS):
         study = _study(file, output, base, cfg)
+        from optuna.trial import TrialState
+
         space, files = distributions(cfg), output / "trials"
         unfinished = [trial for trial in study.trials if not trial.state.is_finished()]
+        for trial in unfinished:
+            if set(trial.params) != set(space):  # killed while it was thought up
+                study.tell(trial.number, state=TrialState.FAIL)
+        unfinished = [trial for trial in unfinished if set(trial.params) == set(space)]
+
+        def asked() -> int:
+            return sum(set(trial.params) == set(space) for trial in study.trials)
+
+        under_way = 0
 
         def next_trial() -> Trial | None:
+            nonlocal under_way
+            if under_way == cfg.workers:  # what is thought up later knows more results
+                return None
             if unfinished:
                 trial = unfinished.pop(0)
-            elif len(study.trials) < cfg.trials:
+            elif asked() < cfg.trials:
                 trial = study.ask(fixed_distributions=space)
             else:
                 return None
+            under_way += 1
             return Trial(
                 number=trial.number, folder=files / f"{trial.number:04d}", cfg=trial_cfg(base, dict(trial.params))
             )
@@ -61,9 +76,10 @@ def sweep(file: Path, output: Path, base: TrainingCfg, cfg: SweepCfg, progress: 
         outcomes = _read(output)
         progress.update(len(outcomes), cfg.trials)
         open_trials = OpenTrials(file=file, cfg=base, plays=cfg.objective == SUCCESS)
-        if unfinished or len(study.trials) < cfg.trials:
+        if unfinished or asked() < cfg.trials:
             with _worker(open_trials, min(cfg.workers, cfg.trials)) as worker:
                 for outcome in worker.run(next_trial):
+                    under_way -= 1
                     if outcome.error is None and outcome.valid_loss is None and cfg.objective == VALID_LOSS:
                         raise UserError(
                             f"Expected held-out demos in {file} for the objective {VALID_LOSS}, found none."
