@@ -77,10 +77,11 @@ def play(policy: BatchedPolicy, session: Session, rollouts: int, playing: Progre
 
     from apprentice.evaluate.rollouts import successes
     from apprentice.evaluate.statistics import success_interval
+    from apprentice.pipeline.evaluation import observed
 
     cfg = EvaluateCfg(rollouts=rollouts, seed=TRAINING_SEED, videos=0)
-    with torch.inference_mode():
-        succeeded = sum(successes(policy, session, cfg, playing))
+    with torch.inference_mode(), observed(session, policy) as simulation:
+        succeeded = sum(successes(policy, simulation, cfg, playing))
     low, high = success_interval(succeeded, rollouts)
     return {"success": succeeded / rollouts, "success_low": low, "success_high": high, "rollouts": rollouts}
 
