@@ -136,16 +136,21 @@ def settle(env: Any) -> None:
 def refresh(env: Any) -> None:
     """Make derived quantities and sensors follow a state that was written, without stepping physics."""
     settle(env)
-    for asset in _assets(env):
-        for name, value in vars(asset.data).items():
-            # accelerations are differences over time: their buffers are part of the state
-            if hasattr(value, "timestamp") and "_acc" not in name:
-                value.timestamp = -1.0
+    outdate(env)
     manager = env.sim.physics_manager
     if hasattr(manager, "_update_sensors"):  # Newton evaluates frame sensors inside its step only
         manager._update_sensors(None)
     for sensor in env.scene.sensors.values():
         sensor.update(0.0, force_recompute=True)
+
+
+def outdate(env: Any) -> None:
+    """Make assets derive again, when asked, what they have derived from the state."""
+    for asset in _assets(env):
+        for name, value in vars(asset.data).items():
+            # accelerations are differences over time: their buffers are part of the state
+            if hasattr(value, "timestamp") and "_acc" not in name:
+                value.timestamp = -1.0
 
 
 def _assets(env: Any) -> list[Any]:

@@ -148,6 +148,19 @@ def reset_ranges(task: str, variant: str | None) -> dict[str, dict[str, tuple[fl
     return getattr(env_cfg, "object_reset_ranges", {})
 
 
+def reach(task: str) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Lowest and highest x, y (m, environment frame) that resets of any variant draw for any object.
+
+    Whatever is in there can be grasped and built on: a task's widest variant is made so. None where nothing is stated.
+    """
+    info = task_info(task)
+    ranges = [one for variant in (info.variants or (None,)) for one in reset_ranges(info.id, variant).values()]
+    if not ranges:
+        return None
+    low = min(one["x"][0] for one in ranges), min(one["y"][0] for one in ranges)
+    return low, (max(one["x"][1] for one in ranges), max(one["y"][1] for one in ranges))
+
+
 def task_info(task: str) -> TaskInfo:
     """What there is to know about a task.
 

@@ -17,9 +17,11 @@ from apprentice.sim.physics import Physics
 from apprentice.sim.properties import Properties
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
+from .grippers import grippers
 from .neutral import neutral_actions
 
 if TYPE_CHECKING:
+    from .grasps import Grasp
     from .registry import TaskInfo
 
 Observations = dict[str, torch.Tensor]
@@ -101,6 +103,23 @@ class Session:
             obs[f"datagen_info/object_pose/{name}"] = pose
         return obs
 
+    def sense(self, errors: Mapping[str, torch.Tensor]) -> Observations:
+        """What a policy would see now if poses were measured with errors: all terms that read a pose see the same one.
+
+        Args:
+            errors: By object or robot, shift (m) and rotation vector (rad); see `sim.sensing.misplaced`. Shapes (N, 6).
+        """
+        from apprentice.sim.sensing import misplaced
+
+        true = self.env.obs_buf
+        with misplaced(self.env, errors):
+            # Mimic methods of some tasks read the last observations
+            self.env.obs_buf = self.env.observation_manager.compute(update_history=False)
+            try:
+                return {name: value.clone() for name, value in self.observe().items()}
+            finally:
+                self.env.obs_buf = true
+
     def eef_poses(self) -> dict[str, torch.Tensor]:
         """End-effector poses in the environment frame. Shapes (N, 4, 4). Empty for tasks without Mimic methods."""
         return {name: self.env.get_robot_eef_pose(name, env_ids=None) for name in self.task_info.eef_names}
@@ -112,6 +131,16 @@ class Session:
     def neutral_actions(self) -> torch.Tensor:
         """Actions that stay put with the gripper open. Shape (N, A)."""
         return neutral_actions(self.env)
+
+    def grippers(self) -> dict[str, Grasp]:
+        """How grippers are opened and closed, by end effector; see `tasks.grippers`."""
+        return grippers(self.env, self.task_info) if self.task_info.mimic else {}
+
+    @property
+    def movable_objects(self) -> tuple[str, ...]:
+        """Objects that can be pushed; a socket that stands fast cannot."""
+        props = {name: body.cfg.spawn.rigid_props for name, body in self.env.scene.rigid_objects.items()}
+        return tuple(name for name in self.task_info.objects if not getattr(props[name], "kinematic_enabled", False))
 
     def success(self) -> torch.Tensor:
         """Whether the success term is true right now. Shape (N,), bool. All false for tasks without one."""
@@ -157,6 +186,32 @@ class Session:
         refresh(self.env)
         self.env.obs_buf = self.env.observation_manager.compute(update_history=len(ids) == self.num_envs)
         return self.observe()
+
+    def move_object(
+        self,
+        name: str,
+        env_ids: Sequence[int],
+        *,
+        poses: torch.Tensor | None = None,
+        velocities: torch.Tensor | None = None,
+    ) -> None:
+        """Interfere with an object, and nothing else, before the next step.
+
+        Args:
+            name: The object.
+            env_ids: In which environments. K of them.
+            poses: Where to put it, position (m, environment frame) and quaternion xyzw. Shape (K, 7).
+            velocities: How it is to move on, linear (m/s) and angular (rad/s), world axes. Shape (K, 6).
+        """
+        body, device = self.env.scene.rigid_objects[name], self.env.device
+        ids = torch.as_tensor(list(env_ids), dtype=torch.int32, device=device)
+        if poses is not None:
+            placed = poses.to(device, torch.float32).clone()
+            placed[:, :3] += self.env.scene.env_origins[ids.long()]
+            body.write_root_pose_to_sim_index(root_pose=placed, env_ids=ids)
+        if velocities is not None:
+            given = velocities.to(device, torch.float32).contiguous()
+            body.write_root_velocity_to_sim_index(root_velocity=given, env_ids=ids)
 
     def set_physics(self, env_ids: Sequence[int], physics: Sequence[Physics]) -> None:
         """Make objects heavier or surfaces more slippery, until told otherwise.
@@ -214,6 +269,7 @@ def open_session(
     variant: str | None = None,
     seed: int = 0,
     threads: int = 1,
+    control_rate: float = 1.0,
 ) -> Iterator[Session]:
     """Open a task in the simulator.
 
@@ -224,6 +280,7 @@ def open_session(
         variant: Difficulty variant, for tasks that have them.
         seed: Seed for what is drawn at start-up.
         threads: Processor threads.
+        control_rate: Factor on the task's control rate, as near as whole physics steps come to it.
 
     Raises:
         UserError: If the task is unknown, can't run on the backend, or has no such variant.
@@ -237,6 +294,7 @@ def open_session(
     env_cfg = load_env_cfg(info.id, backend)
     if variant is not None:
         apply_variant(env_cfg, variant)
+    env_cfg.decimation = max(1, round(env_cfg.decimation / control_rate))
     success = getattr(env_cfg.terminations, info.success) if info.success else None
     env_class = environment_class(info.id)
     with launched(env_class, env_cfg, backend=backend, num_envs=num_envs, seed=seed, threads=threads) as env:
