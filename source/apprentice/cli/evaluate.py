@@ -16,6 +16,7 @@ from apprentice.pipeline.evaluation import EvaluationCfg, evaluate_checkpoint
 def main(
     policy: tyro.conf.Positional[Path],
     output: Path,
+    suite: str | None = None,
     cfg: Annotated[EvaluationCfg, tyro.conf.arg(name="")] = EvaluationCfg(),
 ) -> None:
     """Play a policy from fixed initial states and report its success rate with a 95 % interval.
@@ -26,8 +27,12 @@ def main(
     Args:
         policy: Folder that `apprentice train` wrote, or a Robomimic checkpoint.
         output: Folder for the results.
+        suite: Play under many conditions: robustness (all), recovery, variants, engines, or a YAML file of conditions.
         cfg: How to evaluate.
     """
+    if suite is not None:
+        _play_suite(policy, output, suite, cfg)
+        return
     with drawn("Evaluating") as progress, drawn("Drawing videos") as drawing:
         result = evaluate_checkpoint(policy, output, cfg, progress, drawing)
     low, high = result.interval_95
@@ -59,4 +64,27 @@ def main(
         say(found["initial_states"]["sentence"])
         say(f"Where failures left the demos: apprentice failures {output} --demos FILE")
     say(f"Results in {output}; page: {build_report(output)}")
+    leave()
+
+
+def _play_suite(policy: Path, output: Path, suite: str, cfg: EvaluationCfg) -> None:
+    from apprentice.pipeline.suite import evaluate_suite
+
+    with drawn("Evaluating") as progress:
+        found = evaluate_suite(policy, output, suite, cfg, progress)
+    for row in found["conditions"]:
+        if "not_evaluated" in row:
+            say(f"{row['name']}: not evaluated, {row['not_evaluated']}")
+            continue
+        low, high = row["interval_95"]
+        text = f"{row['name']}: {row['successes']}/{row['rollouts']}, {100 * row['success_rate']:.1f} % "
+        text += f"[{100 * low:.1f}, {100 * high:.1f}]"
+        if paired := row.get("against_nominal"):
+            below, above = paired["interval"]
+            text += f"; {100 * paired['difference']:+.1f} points [{100 * below:+.1f}, {100 * above:+.1f}]"
+            text += "" if paired["verdict"] == "undecided" else f", {paired['verdict']}"
+        say(text)
+        for reason, rollouts in row["not_counted"].items():
+            say(f"  {rollouts} not counted: {reason}")
+    say(f"Results in {output}; the page is {output / 'report.html'}.")
     leave()

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ class Comparison:
 def compare(folders: Sequence[Path]) -> Comparison:
     """Compare the evaluations in two or more folders.
 
-    Policy and backend may differ; the initial states and what counts as success may not.
+    The policy, the backend or the condition may differ; the initial states and what counts as success may not. Where
+    some rollouts of one do not count, those that count in both are compared.
 
     Raises:
         UserError: If there are fewer than two, a folder holds no finished evaluation, or not all are of the same
@@ -186,10 +187,25 @@ def _entries(folders: Sequence[Path]) -> list[Entry]:
             success=np.array([row["success"] for row in rows], dtype=bool),
             steps=np.array([row["steps"] for row in rows]),
         )
-        if entries:
-            _require_comparable(entries[0], entry)
         entries.append(entry)
+    if any(entry.evaluation.not_counted for entry in entries):
+        entries = _shared(entries)
+    for entry in entries[1:]:
+        _require_comparable(entries[0], entry)
     return entries
+
+
+def _shared(entries: Sequence[Entry]) -> list[Entry]:
+    """Only those rollouts that count in all evaluations."""
+    starts = set.intersection(*(set(entry.starts) for entry in entries))
+    if not starts:
+        raise UserError("Expected evaluations that share initial states, found none that counts in all of them.")
+    shared: list[Entry] = []
+    for entry in entries:
+        rows = np.array([start in starts for start in entry.starts])
+        kept = tuple(start for start in entry.starts if start in starts)
+        shared.append(replace(entry, starts=kept, success=entry.success[rows], steps=entry.steps[rows]))
+    return shared
 
 
 def _require_comparable(one: Entry, other: Entry) -> None:
@@ -222,12 +238,13 @@ def _names(folders: Sequence[Path]) -> list[str]:
 
 
 def _recipes(entries: Sequence[Entry]) -> list[Recipe]:
-    """Evaluations of one recipe on one backend, trained with several seeds, together."""
+    """Evaluations of one recipe on one backend under one condition, trained with several seeds, together."""
     groups: dict[tuple[Any, ...], dict[int, Entry]] = {}
     for entry in entries:
         training = entry.evaluation.training
         if training is not None:
-            group = groups.setdefault((training["recipe"], entry.evaluation.backend), {})
+            condition = json.dumps(entry.evaluation.condition, sort_keys=True)
+            group = groups.setdefault((training["recipe"], entry.evaluation.backend, condition), {})
             # the same policy evaluated again is not another training
             group.setdefault(training["seed"], entry)
     several = [tuple(group.values()) for group in groups.values() if len(group) > 1]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
+
+from apprentice.sim.physics import Physics
+from apprentice.tasks.grasps import Grasp
 
 Observations = Mapping[str, torch.Tensor]
 """Observation terms by name, as under `obs/` in a demo file. Shapes (N, ...)."""
@@ -89,4 +93,76 @@ class Simulation(Protocol):
 
     def state(self) -> States:
         """The scene's state, relative to each environment's origin."""
+        ...
+
+
+class Laboratory(Simulation, Protocol):
+    """A simulation that may be interfered with: what robustness suites need beside rollouts."""
+
+    @property
+    def movable_objects(self) -> Sequence[str]:
+        """Objects that can be pushed."""
+        ...
+
+    def observe(self) -> Observations:
+        """What a policy may see now."""
+        ...
+
+    def sense(self, errors: Mapping[str, torch.Tensor]) -> Observations:
+        """What a policy would see now if the poses of these entities were measured with errors. Shapes (N, 6)."""
+        ...
+
+    def neutral_actions(self) -> torch.Tensor:
+        """Actions that stay put with the gripper open. Shape (N, A)."""
+        ...
+
+    def grippers(self) -> Mapping[str, Grasp]:
+        """How grippers are opened and closed, by end effector; empty where that is not known."""
+        ...
+
+    def move_object(
+        self,
+        name: str,
+        env_ids: Sequence[int],
+        *,
+        poses: torch.Tensor | None = None,
+        velocities: torch.Tensor | None = None,
+    ) -> None:
+        """Put an object somewhere, shape (K, 7), or let it move on at a velocity, shape (K, 6)."""
+        ...
+
+    def set_physics(self, env_ids: Sequence[int], physics: Sequence[Physics]) -> None:
+        """Give environments a physics of their own, until told otherwise."""
+        ...
+
+
+@dataclass(kw_only=True, frozen=True)
+class Outcome:
+    """What an intervention came to in one rollout."""
+
+    not_counted: str | None = None
+    """Why the rollout says nothing about the policy; None if it counts."""
+    kind: str | None = None
+    """What happened, such as "drop"."""
+    state: dict[str, Any] | None = None
+    """The scene's state right after it, by name, as nested lists, if there is one to begin episodes from."""
+
+
+class Intervention(Protocol):
+    """Something that happens during rollouts, of which the policy only sees what it observes."""
+
+    def begin(self, env_ids: Sequence[int], seeds: Sequence[int], obs: Observations) -> None:
+        """New rollouts begin in these environments, whose interventions are drawn from these seeds."""
+        ...
+
+    def before(self, actions: torch.Tensor, acting: torch.Tensor) -> torch.Tensor:
+        """Interfere before a step of the acting environments; returns the actions to be taken. Shapes (N, A), (N,)."""
+        ...
+
+    def after(self, obs: Observations, acting: torch.Tensor) -> None:
+        """Look at what the step led to."""
+        ...
+
+    def outcome(self, env_id: int) -> Outcome:
+        """What it came to in this environment, whose rollout has ended."""
         ...

@@ -42,6 +42,8 @@ class Identity:
     """Success rate at which to stop once it is clear on which side of it the policy is; None to play all."""
     states_sha256: str | None = None
     """Digest of the start states; None where rollouts start from the initial states of seeds."""
+    condition: dict[str, Any] | None = None
+    """What was different from the task; None if nothing was."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -72,6 +74,12 @@ class Rollout:
     """Seconds from that start to the end of this rollout."""
     kind: str | None = None
     """What the start state was, such as "drop"; None for the initial state of a seed."""
+    not_counted: str | None = None
+    """Why the rollout says nothing about the policy, such as a mishap that never struck; None if it counts."""
+    mishap: str | None = None
+    """What went wrong in it, such as "drop"."""
+    aftermath: dict[str, Any] | None = None
+    """The scene's state right after that, by name, as nested lists."""
 
 
 class Journal:

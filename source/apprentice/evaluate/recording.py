@@ -49,6 +49,8 @@ class Recording:
         self._traces.add_states(env_ids[due], steps[due], states)
 
     def finish(self, env_id: int, rollout: Rollout) -> None:
-        """A rollout has ended."""
+        """A rollout has ended. One that does not count leaves nothing."""
+        if rollout.not_counted is not None:
+            return
         for recorder in (self._states, self._traces):
             recorder.finish(env_id, rollout=rollout.index, steps=rollout.steps, success=rollout.success)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from apprentice.demos.start_states import StartStates, write_start_states
 from apprentice.errors import UserError
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Rollout, require_same
 from apprentice.evaluate.sequential import anytime_interval, clear_after
@@ -64,6 +65,10 @@ class Evaluation:
     """Control steps of all environments per second of wall time, policy and simulator together."""
     wall_seconds: float
     """Time spent playing, without starting the simulator."""
+    condition: dict[str, Any] | None = None
+    """What was different from the task; None if nothing was."""
+    not_counted: dict[str, int] = field(default_factory=dict[str, int])
+    """Rollouts that were played, but do not count, by the reason."""
     states_sha256: str | None = None
     """Digest of the start states, if rollouts did not start from the initial states of seeds."""
     per_kind: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -83,11 +88,12 @@ def summarise(
 
     Args:
         identity: Of the evaluation.
-        rollouts: All of it, in any order.
+        rollouts: All of it, in any order. At least one counts.
         subtasks: Names that `Rollout.failed_subtask` may take, in the task's order, without "final" and "diverged".
         training: Which training made the policy.
     """
-    rollouts = sorted(rollouts, key=lambda rollout: rollout.index)
+    everything = sorted(rollouts, key=lambda rollout: rollout.index)
+    rollouts = counted(everything)
     stopped = None
     if identity.clear_of is not None:
         stopped = clear_after([rollout.success for rollout in rollouts], identity.clear_of)
@@ -116,19 +122,30 @@ def summarise(
         env_steps=int(steps.sum()),
         env_steps_per_s=float(steps.sum() / wall_seconds) if wall_seconds > 0 else 0.0,
         wall_seconds=wall_seconds,
+        not_counted=dict(Counter(rollout.not_counted for rollout in everything if rollout.not_counted)),
         per_kind=_kinds(rollouts),
         training=None if training is None else dict(training),
     )
 
 
+def counted(rollouts: Sequence[Rollout]) -> list[Rollout]:
+    """Those that say something about the policy, by number."""
+    return sorted((one for one in rollouts if one.not_counted is None), key=lambda rollout: rollout.index)
+
+
 def rows(evaluation: Evaluation, rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
     """Rows of `rollouts.parquet`: the rollouts that count, by number."""
-    counted = sorted(rollouts, key=lambda rollout: rollout.index)[: evaluation.rollouts]
-    return [_row(rollout) for rollout in counted]
+    return [_row(rollout) for rollout in counted(rollouts)[: evaluation.rollouts]]
 
 
 def write(directory: Path, evaluation: Evaluation, rollouts: Sequence[Rollout]) -> None:
-    """Write `rollouts.parquet`, then `evaluation.json`, whose presence says that the evaluation is finished."""
+    """Write `rollouts.parquet`, then `evaluation.json`, whose presence says that the evaluation is finished.
+
+    States after mishaps go to `mishaps.hdf5`: start states for other evaluations, and for augmentation.
+    """
+    aftermaths = [one for one in counted(rollouts)[: evaluation.rollouts] if one.aftermath is not None]
+    if aftermaths:
+        write_start_states(directory / "mishaps.hdf5", _start_states(evaluation, aftermaths))
     partial = directory / "rollouts.parquet.partial"
     pq.write_table(pa.Table.from_pylist(rows(evaluation, rollouts)), partial)
     os.replace(partial, directory / "rollouts.parquet")
@@ -195,6 +212,17 @@ def _failures(rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> list[dict
     return table
 
 
+def _start_states(evaluation: Evaluation, rollouts: Sequence[Rollout]) -> StartStates:
+    states = [rollout.aftermath or {} for rollout in rollouts]
+    return StartStates(
+        task=evaluation.task,
+        variant=evaluation.variant,
+        states={key: np.array([state[key] for state in states], np.float32) for key in states[0]},
+        seeds=np.array([rollout.seed for rollout in rollouts]),
+        kinds=tuple(rollout.mishap or "" for rollout in rollouts),
+    )
+
+
 def _kinds(rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
     table: list[dict[str, Any]] = []
     for kind in dict.fromkeys(rollout.kind for rollout in rollouts if rollout.kind is not None):
@@ -207,6 +235,7 @@ def _kinds(rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
 
 def _row(rollout: Rollout) -> dict[str, Any]:
     row = asdict(rollout)
+    del row["aftermath"], row["not_counted"]
     poses: dict[str, list[float]] = row.pop("initial_poses")
     for name, pose in poses.items():
         row |= {f"{name}_{column}": value for column, value in zip(POSE_COLUMNS, pose, strict=True)}

@@ -23,7 +23,7 @@ from apprentice.demos.start_states import StartStates, require_fitting
 from apprentice.errors import UserError
 from apprentice.evaluate import failures, results
 from apprentice.evaluate.cfg import EvaluateCfg
-from apprentice.evaluate.contracts import Observations, Policy, Simulation, TaskInfo
+from apprentice.evaluate.contracts import Intervention, Observations, Policy, Simulation, TaskInfo
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Journal, Rollout
 from apprentice.evaluate.recording import Recording
 from apprentice.evaluate.results import Evaluation
@@ -56,6 +56,7 @@ def identify(
     variant: str | None,
     backend: str,
     starts: StartStates | None = None,
+    condition: Mapping[str, Any] | None = None,
 ) -> Identity:
     """What names this evaluation; with it `results.read_finished` tells, before a simulator starts, if it is done."""
     return Identity(
@@ -69,6 +70,7 @@ def identify(
         horizon=cfg.horizon,
         clear_of=cfg.clear_of,
         states_sha256=None if starts is None else starts.sha256,
+        condition=dict(condition) if condition else None,
     )
 
 
@@ -81,6 +83,8 @@ def evaluate(
     output: Path,
     starts: StartStates | None = None,
     training: Mapping[str, Any] | None = None,
+    interventions: Sequence[Intervention] = (),
+    condition: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Play the policy and write what happened.
@@ -96,11 +100,14 @@ def evaluate(
             from which they began, and all states of a few rollouts.
         starts: States to start from, one for each rollout; None starts from the initial states of seeds.
         training: Which training made the policy, to tell evaluations of one recipe from those of several.
+        interventions: What happens during rollouts.
+        condition: What they, or wrappers of `policy` and changes of `session`, make different from the task: to tell
+            evaluations apart.
         progress: Told of finished rollouts.
 
     Raises:
-        UserError: If `output` holds another evaluation, is being written, or cannot be; or there are too few start
-            states, or they are of another task.
+        UserError: If `output` holds another evaluation, is being written, or cannot be; there are too few start states,
+            or they are of another task; or no rollout counts.
     """
     _check_starts(starts, session, cfg)
     identity = identify(
@@ -110,6 +117,7 @@ def evaluate(
         variant=session.variant,
         backend=session.backend,
         starts=starts,
+        condition=condition,
     )
     finished = results.read_finished(output, identity)
     if finished is not None:
@@ -119,13 +127,15 @@ def evaluate(
         known = _clear(journal.rollouts, cfg)
         pending = [] if known else [index for index in range(cfg.rollouts) if index not in played]
         recording = Recording(output, session, horizon=cfg.horizon, videos=cfg.videos)
-        for rollout in _play(policy, session, cfg, starts, pending, recording, journal.run):
+        slots = _Slots(session, cfg, starts, interventions)
+        for rollout in _play(policy, session, slots, pending, recording, journal.run):
             journal.append(rollout)
             if _clear(journal.rollouts, cfg):
                 break
             successes = sum(rollout.success for rollout in journal.rollouts)
             rate = 100 * successes / len(journal.rollouts)
             progress.update(len(journal.rollouts), cfg.rollouts, f"{successes} succeeded ({rate:.0f} %)")
+        _require_some(journal.rollouts)
         evaluation = results.summarise(identity, journal.rollouts, subtask_names(session.task_info), training)
         rows = results.rows(evaluation, journal.rollouts)
         failures.analyse(output, evaluation, rows, session.task_info.symmetry)
@@ -156,9 +166,19 @@ def _clear(rollouts: Sequence[Rollout], cfg: EvaluateCfg) -> bool:
     """Whether enough is known. Only rollouts before which none is missing count: short ones, successes, end first."""
     if cfg.clear_of is None:
         return False
-    known = {rollout.index: rollout.success for rollout in rollouts}
+    known = {rollout.index: rollout for rollout in rollouts}
     in_order = list(itertools.takewhile(lambda index: index in known, itertools.count()))
-    return clear_after([known[index] for index in in_order], cfg.clear_of) is not None
+    outcomes = [known[index].success for index in in_order if known[index].not_counted is None]
+    return clear_after(outcomes, cfg.clear_of) is not None
+
+
+def _require_some(rollouts: Sequence[Rollout]) -> None:
+    if all(rollout.not_counted for rollout in rollouts):
+        reasons = sorted({rollout.not_counted for rollout in rollouts if rollout.not_counted})
+        raise UserError(
+            f"Expected at least one of {len(rollouts)} rollouts to count, found none: {'; '.join(reasons)}. Play more "
+            "rollouts, or leave this condition out."
+        )
 
 
 def subtask_names(task_info: TaskInfo) -> list[str]:
@@ -170,20 +190,22 @@ def subtask_names(task_info: TaskInfo) -> list[str]:
 def _play(
     policy: Policy,
     session: Simulation,
-    cfg: EvaluateCfg,
-    starts: StartStates | None,
+    slots: _Slots,
     pending: Sequence[int],
     recording: Recording,
     run: int,
 ) -> Iterator[Rollout]:
     """Play the pending rollouts, yielding each when it ends."""
     waiting, started = deque(pending), time.perf_counter()
-    slots = _Slots(session, cfg, starts)
     policy.start(session.num_envs)
     obs = _begin(policy, session, slots, recording, waiting, list(range(session.num_envs)))
     while slots.active.any():
         actions, acting = _act(policy, obs, slots.active)
+        for intervention in slots.interventions:
+            actions = intervention.before(actions, acting)
         obs = session.step(actions, acting.to(actions.device))
+        for intervention in slots.interventions:
+            intervention.after(obs, acting)
         ended = slots.advance(session, obs, acting)
         env_ids = acting.nonzero().flatten()
         recording.add(env_ids, slots.steps[env_ids], obs, slots.reached)
@@ -216,6 +238,8 @@ def _begin(
         states = {key: torch.from_numpy(value[indices]) for key, value in slots.starts.states.items()}
         obs = session.set_state(states, env_ids)
     policy.reset(env_ids, seeds)
+    for intervention in slots.interventions:
+        intervention.begin(env_ids, seeds, obs)
     rows = torch.tensor(env_ids)
     slots.begin(rows, indices, obs)
     recording.begin(rows, obs, slots.reached)
@@ -238,8 +262,14 @@ def _act(policy: Policy, obs: Observations, active: torch.Tensor) -> tuple[torch
 class _Slots:
     """What each environment's rollout has come to."""
 
-    def __init__(self, session: Simulation, cfg: EvaluateCfg, starts: StartStates | None) -> None:
-        self.cfg, self.starts = cfg, starts
+    def __init__(
+        self,
+        session: Simulation,
+        cfg: EvaluateCfg,
+        starts: StartStates | None,
+        interventions: Sequence[Intervention],
+    ) -> None:
+        self.cfg, self.starts, self.interventions = cfg, starts, interventions
         self._info: TaskInfo = session.task_info
         self._signals = subtask_names(self._info)
         count = session.num_envs
@@ -289,6 +319,7 @@ class _Slots:
     def report(self, env_id: int, *, run: int, run_seconds: float) -> Rollout:
         success = bool(self._held[env_id] >= self.cfg.held_steps) and not bool(self._diverged[env_id])
         index = self._index[env_id]
+        outcomes = [intervention.outcome(env_id) for intervention in self.interventions]
         return Rollout(
             index=index,
             seed=self.seed(index),
@@ -302,6 +333,9 @@ class _Slots:
             run=run,
             run_seconds=run_seconds,
             kind=None if self.starts is None else self.starts.kinds[index],
+            not_counted=next((outcome.not_counted for outcome in outcomes if outcome.not_counted), None),
+            mishap=next((outcome.kind for outcome in outcomes if outcome.kind), None),
+            aftermath=next((outcome.state for outcome in outcomes if outcome.state), None),
         )
 
     def _failed_subtask(self, env_id: int) -> str:

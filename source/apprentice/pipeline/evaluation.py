@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,20 +62,17 @@ def evaluate_checkpoint(
     from apprentice.evaluate.results import read_finished
     from apprentice.evaluate.rollouts import evaluate, identify
 
-    task = _task(checkpoint, cfg.task)
+    task = task_of(checkpoint, cfg.task)
     starts = None
     if cfg.states is not None:
         starts = read_start_states(cfg.states)
         cfg = replace(cfg, rollouts=min(cfg.rollouts, len(starts)), variant=cfg.variant or starts.variant)
     identity = identify(cfg, checkpoint=checkpoint, task=task, variant=cfg.variant, backend=cfg.backend, starts=starts)
     finished = read_finished(output, identity)
-    if finished is not None and _all_drawn(output):
+    if finished is not None and all_drawn(output):
         return finished
-    from apprentice.evaluate.videos import render_videos
     from apprentice.learn.play.policy import load_policy
     from apprentice.learn.training.identity import identity_of
-    from apprentice.sim.render import StateRenderer
-    from apprentice.sim.views import FRONT
     from apprentice.tasks.session import open_session
 
     policy = load_policy(checkpoint)
@@ -93,15 +90,7 @@ def evaluate_checkpoint(
                 training=identity_of(checkpoint, policy.about),
                 progress=progress,
             )
-        if cfg.videos:
-            with contextlib.closing(StateRenderer(session)) as renderer:
-                render_videos(
-                    output,
-                    lambda state: renderer.render(state)[FRONT.name],
-                    control_hz=session.control_hz,
-                    every=VIDEO_EVERY,
-                    progress=drawing,
-                )
+        draw_videos(session, [output], drawing)
     return result
 
 
@@ -134,15 +123,40 @@ def observed(session: Session, policy: BatchedPolicy, looks: LooksCfg | None = N
         yield simulation
 
 
-def _all_drawn(output: Path) -> bool:
+def draw_videos(session: Session, outputs: Sequence[Path], progress: Progress = silent) -> None:
+    """Draw the rollouts whose states were kept by evaluations in `session`."""
+    from apprentice.evaluate.videos import render_videos
+    from apprentice.sim.render import StateRenderer
+    from apprentice.sim.views import FRONT
+
+    outputs = [output for output in outputs if not all_drawn(output)]
+    if not outputs:
+        return
+    with contextlib.closing(StateRenderer(session)) as renderer:
+        for output in outputs:
+            render_videos(
+                output,
+                lambda state: renderer.render(state)[FRONT.name],
+                control_hz=session.control_hz,
+                every=VIDEO_EVERY,
+                progress=progress,
+            )
+
+
+def all_drawn(output: Path) -> bool:
+    """Whether every rollout of an evaluation whose states were kept is a video."""
     from apprentice.evaluate.trajectories import saved_trajectories
 
     kept = saved_trajectories(output / "trajectories")
     return all((output / "videos" / f"{path.stem}.mp4").exists() for path in kept)
 
 
-def _task(checkpoint: Path, given: str | None) -> str:
-    """The registered id of the task to play."""
+def task_of(checkpoint: Path, given: str | None) -> str:
+    """The registered id of the task to play: the one that is given, or that the checkpoint's demos are of.
+
+    Raises:
+        UserError: If there is no such task, or the checkpoint does not say which one.
+    """
     from apprentice.tasks.registry import resolve_task
 
     if given is None:

@@ -13,7 +13,8 @@ from apprentice.report.evaluation import evaluation
 from apprentice.report.failures import failures
 from apprentice.report.page import page
 from apprentice.report.provenance import provenance
-from apprentice.report.results import read_comparison, read_run
+from apprentice.report.results import read_comparison, read_run, read_suite
+from apprentice.report.suite import suite_page
 from apprentice.report.training import training
 
 
@@ -29,6 +30,8 @@ def build_report(where: Path) -> Path:
     Raises:
         UserError: If the folder holds no result files, or the page cannot be written.
     """
+    if (found := read_suite(where)) is not None:
+        return _write(where / "report.html", suite_page(found, where))
     if (found := read_comparison(where)) is not None:
         return _write(where / "report.html", comparison_page(found, where))
     run = read_run(where)

@@ -97,13 +97,25 @@ def read_comparison(directory: Path) -> Json | None:
     Raises:
         UserError: If it cannot be read.
     """
-    path = directory / "comparison.json"
+    return _whole(directory / "comparison.json", "a comparison", "compare again")
+
+
+def read_suite(directory: Path) -> Json | None:
+    """`suite.json` of a folder, None if it holds none.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    return _whole(directory / "suite.json", "the results of a suite", "give its command again")
+
+
+def _whole(path: Path, what: str, cure: str) -> Json | None:
     if not path.is_file():
         return None
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"Expected a comparison in {path}, but it cannot be read ({error}); compare again.") from error
+        raise UserError(f"Expected {what} in {path}, but it cannot be read ({error}); {cure}.") from error
     return cast(Json, value) if isinstance(value, dict) else {}
 
 

@@ -1,0 +1,1 @@
+"""Conditions under which a policy is evaluated beside the nominal ones, and suites of them."""
