@@ -21,7 +21,7 @@ from apprentice.report.training import training
 def build_report(where: Path) -> Path:
     """Draw `report.html` in a folder of results, or FILE.report.html beside a generated demo file.
 
-    The folder is that of a run, of an evaluation or of a comparison. A part of the run that is missing is left out,
+    The folder is that of a run, an evaluation, a comparison or a suite. A part of the run that is missing is left out,
     with a line that says so.
 
     Returns:

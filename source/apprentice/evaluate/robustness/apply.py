@@ -73,8 +73,8 @@ def why_not(
     """
     from apprentice.sim.backends import why_unavailable
 
-    if condition.looks is not None and not observes_images:
-        return "the policy observes no images"
+    if condition.looks is not None:
+        return "looks cannot be changed during rollouts yet" if observes_images else "the policy observes no images"
     if condition.variant is not None and condition.variant not in variants:
         return f"the task has no variant {condition.variant}"
     if condition.backend == backend or (condition.variant and condition.variant == (variant or variants[0])):
