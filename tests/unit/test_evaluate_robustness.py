@@ -329,7 +329,7 @@ def test_what_does_not_apply_is_said():
     by_name = {condition.name: condition for condition in load_suite("robustness")}
     assert why_not(by_name["friction_2"], **facts) == "friction cannot be changed on ovphysx"
     assert why_not(by_name["cameras_moved"], **facts) == "the policy observes no images"
-    assert "cannot be changed" in why_not(by_name["cameras_moved"], **facts | {"observes_images": True})
+    assert why_not(by_name["cameras_moved"], **facts | {"observes_images": True}) is None
     assert why_not(by_name["d0"], **facts) == "it is the nominal one"
     assert why_not(by_name["d0"], **facts | {"variant": "d1"}) is None
     assert why_not(by_name["d2"], **facts) == "the task has no variant d2"

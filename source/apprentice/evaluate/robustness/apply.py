@@ -21,7 +21,8 @@ def applied(
     """Change everything about a condition that can be changed in an open simulator, and change it back at the end.
 
     Args:
-        condition: What is to be different. Its backend, variant and control rate are those of `session`.
+        condition: What is to be different. Its backend, variant and control rate are those of `session`, and its looks
+            those of the cameras through which the policy looks.
         policy: What plays.
         session: Where.
         region: Where objects can be reached, if that is known.
@@ -73,8 +74,8 @@ def why_not(
     """
     from apprentice.sim.backends import why_unavailable
 
-    if condition.looks is not None:
-        return "looks cannot be changed during rollouts yet" if observes_images else "the policy observes no images"
+    if condition.looks is not None and not observes_images:
+        return "the policy observes no images"
     if condition.variant is not None and condition.variant not in variants:
         return f"the task has no variant {condition.variant}"
     if condition.backend == backend or (condition.variant and condition.variant == (variant or variants[0])):
