@@ -22,6 +22,13 @@ augment: {demos: 6, num_envs: 6}
 train: {steps: 60}
 evaluate: {rollouts: 4, num_envs: 4}
 """
+SUITE = """
+conditions:
+- {name: late, delay_steps: 1}
+- {name: slow, control_rate: 0.5}
+- {name: dropped, mishap: drop}
+- {name: dark, looks: {lights: 0.3}}
+"""
 STAGES = ["record", "annotate", "replay", "augment", "check", "train", "evaluate"]
 
 
@@ -92,6 +99,33 @@ def test_running_again_does_nothing_over(run: Path) -> None:
     again = subprocess.run(command(run.parent), cwd=run.parent, check=True, capture_output=True, text=True, timeout=120)
     assert again.stdout.count("(done before)") == len(STAGES)
     assert before == {path: path.read_bytes() for path in before}
+
+
+def test_a_suite_that_was_killed_goes_on(run: Path) -> None:
+    output = run.parent / "suite"
+    (run.parent / "suite.yaml").write_text(SUITE)
+    said = ["--rollouts", "2", "--horizon", "60", "--videos", "0", "--threads", "1", "--output", str(output)]
+    arguments = [sys.executable, "-m", "apprentice", "evaluate", str(run / "train"), "--suite"]
+    arguments += [str(run.parent / "suite.yaml"), *said]
+    process = subprocess.Popen(arguments, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while process.poll() is None and not (output / "late/evaluation.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert process.poll() is None, "the suite ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {name: (output / name / "evaluation.json").read_bytes() for name in ("nominal", "late")}
+    subprocess.run(arguments, check=True, timeout=600)
+    assert before == {name: (output / name / "evaluation.json").read_bytes() for name in before}
+    found = {row["name"]: row for row in json.loads((output / "suite.json").read_text())["conditions"]}
+    assert list(found) == ["nominal", "late", "slow", "dropped", "dark"]
+    assert all(found[name]["against_nominal"]["rollouts"] == 2 for name in ("late", "slow"))
+    slow, nominal = (json.loads((output / name / "evaluation.json").read_text()) for name in ("slow", "nominal"))
+    assert slow["condition"] == {"control_rate": 0.5} and nominal["condition"] is None
+    # sixty training steps do not make a policy that grasps
+    assert "no occasion for a drop" in found["dropped"]["not_evaluated"]
+    assert found["dark"]["not_evaluated"] == "the policy observes no images"
+    assert "not evaluated: the policy observes no images" in (output / "report.html").read_text()
 
 
 def test_another_configuration_does_not_touch_the_run(run: Path) -> None:

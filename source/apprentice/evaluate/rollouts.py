@@ -148,7 +148,7 @@ def successes(policy: Policy, session: Simulation, cfg: EvaluateCfg, progress: P
     found: dict[int, bool] = {}
     with tempfile.TemporaryDirectory() as scratch:
         recording = Recording(Path(scratch), session, horizon=cfg.horizon, videos=0)
-        for rollout in _play(policy, session, cfg, None, range(cfg.rollouts), recording, 0):
+        for rollout in _play(policy, session, _Slots(session, cfg, None, ()), range(cfg.rollouts), recording, 0):
             found[rollout.index] = rollout.success
             progress.update(len(found), cfg.rollouts, f"{sum(found.values())} succeeded")
     return [found[index] for index in range(cfg.rollouts)]
