@@ -21,13 +21,15 @@ from apprentice.evaluate import results
 from apprentice.evaluate.divergence import diverge
 from apprentice.evaluate.initial_states import describe, initial_poses
 from apprentice.evaluate.results import Evaluation
-from apprentice.evaluate.traces import Trace, read_traces
+from apprentice.evaluate.traces import STATES_EVERY, Trace, read_traces
 
 FAILURES = "failures.json"
 FAILED_STATES = "failed_states.hdf5"
 ASTRAY_STATES = "astray_states.hdf5"
 ASTRAY = 6
 """States kept of each failure, at most."""
+_ASTRAY_UNTIL = 1.5
+"""Of the steps of a success. What a policy that is lost does after that has little to do with the task."""
 _MOVED_M, _MOVED_RAD = 0.01, 0.05
 """A state is another one if a body has moved or a joint has turned by so much since the one kept before."""
 
@@ -129,7 +131,8 @@ def _write_astray_states(
 ) -> None:
     """States on the way of failed rollouts; no file if none failed."""
     seeds = {row["index"]: row["seed"] for row in rows if not row["success"]}
-    chosen = [(trace, place) for trace in traces if trace.rollout in seeds for place in _different(trace.states)]
+    until = int(_ASTRAY_UNTIL * (evaluation.mean_steps_success or evaluation.horizon) / STATES_EVERY)
+    chosen = [(trace, place) for trace in traces if trace.rollout in seeds for place in _different(trace.states, until)]
     if not chosen:
         path.unlink(missing_ok=True)
         return
@@ -143,9 +146,9 @@ def _write_astray_states(
     write_start_states(path, starts)
 
 
-def _different(states: Tree) -> list[int]:
+def _different(states: Tree, until: int) -> list[int]:
     """Places of a few states that differ, spread over all that do: a policy that is stuck is in one for long."""
-    count = min((len(value) for value in states.values()), default=0)
+    count = min((until, *(len(value) for value in states.values())) if states else (0,))
     places: list[int] = []
     for place in range(count):
         if not places or any(
