@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from apprentice.demos import merge
+from apprentice.demos import DemoFile, merge
 from apprentice.errors import UserError
 from apprentice.evaluate.cfg import EvaluateCfg
 from apprentice.evaluate.failures import ASTRAY_STATES
@@ -182,10 +182,30 @@ def _more_demos(
     )
     if cfg.cameras:
         drawn = folder / "new_images.hdf5"
-        run(Stage(name="render", arguments=(str(new), "--output", str(drawn), "--cameras", *cfg.cameras)))
+        run(_draw(new, drawn, like=demos))
         new = drawn
     merge([demos, new], merged)
     return merged
+
+
+def _draw(demos: Path, output: Path, *, like: Path) -> Stage:
+    """Give demos the images that others have.
+
+    Raises:
+        UserError: If those others have none.
+    """
+    with DemoFile(like) as file:
+        images: dict[str, Any] | None = file.meta.get("images")
+    if not images:
+        raise UserError(f"Expected demos with images in {like}, found none; draw them with `apprentice render` first.")
+    looks = [
+        part for name, value in images["looks"].items() for part in (f"--looks.{name.replace('_', '-')}", str(value))
+    ]
+    cameras = [view["name"] for view in images["cameras"]]
+    return Stage(
+        name="render",
+        arguments=(str(demos), "--output", str(output), "--size", str(images["size"]), *looks, "--cameras", *cameras),
+    )
 
 
 def _found(folder: Path, demos: Path, cfg: ImproveCfg, seconds: dict[str, float]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ _RESNET: dict[str, Any] = {
     "pool_kwargs": {"num_kp": 32, "learnable_temperature": False, "temperature": 1.0, "noise_std": 0.0},
 }
 """What Robomimic's own algorithms look at images with: the encoder of its study (arXiv 2108.03298)."""
-_CROP = {"crop_height": 76, "crop_width": 76, "num_crops": 1, "pos_enc": False}
+_CROP = 0.9
+"""Share of the width and height of images that its random crops have, likewise."""
 
 
 def load_config(cfg: TrainCfg) -> Any:
@@ -239,7 +240,10 @@ def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[
         rgb.core_class = "VisualCore"
         rgb.core_kwargs.update(_RESNET)
         rgb.obs_randomizer_class = "CropRandomizer"
-        rgb.obs_randomizer_kwargs.update(_CROP)
+        key = "obs/" + config.observation.modalities.obs.rgb[0]
+        height, width = source.read([key], source.train[:1]).data[key].shape[1:3]
+        crop = {"crop_height": round(_CROP * height), "crop_width": round(_CROP * width)}
+        rgb.obs_randomizer_kwargs.update({**crop, "num_crops": 1, "pos_enc": False})
 
 
 def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> Any:
