@@ -149,10 +149,13 @@ def stock(demos: Path, checkpoint: Path, budget_s: float, session: Any) -> dict[
 def one_at_a_time(checkpoints: Mapping[str, Path], seconds: float) -> dict[str, float]:
     """Control steps a second with a single environment, in a process of its own: ours, then Robomimic's player."""
     import torch
-    from robomimic.utils import file_utils
 
+    from apprentice.learn.algorithms.plugins import require_robomimic
     from apprentice.learn.play.policy import load_policy
     from apprentice.tasks.session import open_session
+
+    require_robomimic()  # before anything of it is imported: it has much to say
+    from robomimic.utils import file_utils
 
     results: dict[str, float] = {}
     with open_session(TASK, num_envs=1, threads=1) as session:
