@@ -64,9 +64,9 @@ CONDITIONS = (
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=lambda one: one.name)
 def test_rollouts_do_not_depend_on_slots(tmp_path, checkpoint, condition):
-    for num_envs in (1, 5, 24):
-        play(tmp_path / str(num_envs), checkpoint, condition, num_envs=num_envs)
-    assert facts(tmp_path / "1") == facts(tmp_path / "5") == facts(tmp_path / "24")
+    for num_envs in (1, 3, 8):
+        play(tmp_path / str(num_envs), checkpoint, condition, num_envs=num_envs, cfg=replace(CFG, rollouts=8))
+    assert facts(tmp_path / "1") == facts(tmp_path / "3") == facts(tmp_path / "8")
 
 
 def test_nominally_the_block_is_carried_home(tmp_path, checkpoint):
@@ -207,6 +207,18 @@ def test_a_mishap_strikes_is_survived_and_leaves_a_state_to_begin_from(tmp_path,
     assert [row["kind"] for row in from_there.per_kind] == [kind]
     assert from_there.successes == len(starts)
     assert compare([tmp_path / "out", tmp_path / "out"]).pairs[0].paired.rollouts == evaluation.rollouts
+
+
+def test_a_suite_joins_what_its_mishaps_left_behind_in_turn(tmp_path, checkpoint):
+    conditions = [NOMINAL, *(Condition(name=kind, mishap=kind) for kind in ("drop", "knock", "miss"))]
+    for condition in conditions:
+        play(tmp_path / condition.name, checkpoint, condition, cfg=replace(CFG, rollouts=6))
+    path = suite_results.join_mishaps(tmp_path, conditions)
+    joined, knocks = read_start_states(path), read_start_states(tmp_path / "knock" / "mishaps.hdf5")
+    assert joined.kinds[:6] == ("drop", "knock", "miss") * 2
+    places = [place for place, kind in enumerate(joined.kinds) if kind == "knock"]
+    assert joined.select(places).sha256 == knocks.sha256
+    assert suite_results.join_mishaps(tmp_path, [NOMINAL]) is None
 
 
 def steps_of(world, number):

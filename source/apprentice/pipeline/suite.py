@@ -48,7 +48,8 @@ def evaluate_suite(
 
     Args:
         checkpoint: Folder that `apprentice train` wrote, or a Robomimic checkpoint.
-        output: Folder for `suite.json`, `report.html`, and one folder for each condition.
+        output: Folder for `suite.json`, `report.html`, one folder for each condition, and `mishaps.hdf5`: the states
+            that mishaps left behind.
         suite: Name of a suite, or a YAML file of conditions.
         cfg: How to evaluate each of them.
         progress: Told of finished rollouts.
@@ -74,6 +75,7 @@ def evaluate_suite(
             refused |= _play(group, done, total, progress)
         done += len(group.conditions) * cfg.rollouts
     found = results.summarise(suite, output, conditions, refused)
+    results.join_mishaps(output, possible)
     results.write(found, output)
     build_report(output)
     return found

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from apprentice.demos.start_states import join_start_states, read_start_states, write_start_states
 from apprentice.errors import UserError
 from apprentice.evaluate.results import Evaluation, read, read_rollouts
 from apprentice.evaluate.robustness.cfg import NOMINAL, Condition
@@ -81,6 +82,27 @@ def write(suite: Suite, output: Path) -> Path:
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"Expected to write {path}, but {error.strerror}; give another --output.") from error
+    return path
+
+
+def join_mishaps(output: Path, conditions: Sequence[Condition]) -> Path | None:
+    """Write `mishaps.hdf5` into a suite's folder: what its mishaps left behind, one of each kind in turn.
+
+    So any number of states from its start is an even selection. States of other variants stay where they are.
+
+    Returns:
+        Its path, or None if no state was kept.
+    """
+    nominal = read(output / NOMINAL.name)
+    files = [output / condition.name / "mishaps.hdf5" for condition in conditions]
+    parts = [read_start_states(file) for file in files if file.exists()]
+    parts = [part for part in parts if part.variant == nominal.variant]
+    if not parts:
+        return None
+    turns = [(turn, number) for number, part in enumerate(parts) for turn in range(len(part))]
+    places = sorted(range(len(turns)), key=turns.__getitem__)
+    path = output / "mishaps.hdf5"
+    write_start_states(path, join_start_states(parts).select(places))
     return path
 
 
