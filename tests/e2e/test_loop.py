@@ -84,8 +84,9 @@ def test_source_demos_are_certified_and_name_their_operator(run: Path) -> None:
 def test_the_policy_is_a_robomimic_checkpoint(run: Path) -> None:
     from robomimic.utils.file_utils import policy_from_checkpoint
 
-    from apprentice.learn.algorithms import plugins  # noqa: F401
+    from apprentice.learn.algorithms.plugins import require_robomimic
 
+    require_robomimic()
     policy, checkpoint = policy_from_checkpoint(ckpt_path=str(run / "train/policy.pth"), device=torch.device("cpu"))
     with DemoFile(run / "generated.hdf5") as demos:
         demo = demos.read("demo_0")
