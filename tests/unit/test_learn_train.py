@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -98,15 +99,13 @@ def train_slowly(file: Path, output: Path, small: Path) -> None:
     train(file, output, small_cfg(small), Slow())
 
 
-def test_killed_anywhere_it_goes_on_and_ends_with_the_same_weights(
-    file: Path, small: Path, straight: Path, tmp_path: Path
-):
-    output = tmp_path / "run"
+def killed_thrice(target: Callable[..., None], file: Path, output: Path, small: Path, *, seed: int) -> Iterator[None]:
+    """Start a training, and kill it some time after it has logged something, three times."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["apprentice.learn.training.train", "apprentice.learn.algorithms.plugins"])
-    moments = random.Random(0)
+    moments = random.Random(seed)
     for _ in range(3):
-        process = processes.Process(target=train_slowly, args=(file, output, small))
+        process = processes.Process(target=target, args=(file, output, small))
         begin = len(log_bytes(output))
         process.start()
         while process.is_alive() and len(log_bytes(output)) <= begin:
@@ -115,6 +114,14 @@ def test_killed_anywhere_it_goes_on_and_ends_with_the_same_weights(
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL
+        yield
+
+
+def test_killed_anywhere_it_goes_on_and_ends_with_the_same_weights(
+    file: Path, small: Path, straight: Path, tmp_path: Path
+):
+    output = tmp_path / "run"
+    for _ in killed_thrice(train_slowly, file, output, small, seed=0):
         assert not (output / "policy.pth").exists()
     train(file, output, small_cfg(small))
     assert_same_run(output, straight)
@@ -166,18 +173,8 @@ def test_it_stops_when_the_rollouts_are_good_enough_also_after_kills(file: Path,
     assert said["stopped_at"] == 75 and said["checkpoint_rule"] == STOPPING_RULE
 
     output = tmp_path / "run"
-    processes = multiprocessing.get_context("forkserver")
-    moments = random.Random(1)
-    for _ in range(3):
-        process = processes.Process(target=train_until_good, args=(file, output, small))
-        begin = len(log_bytes(output))
-        process.start()
-        while process.is_alive() and len(log_bytes(output)) <= begin:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.1))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+    for _ in killed_thrice(train_until_good, file, output, small, seed=1):
+        pass
     again = train(file, output, cfg, evaluate=rises)
     assert (again.steps, again.stopped) == (75, True)
     assert_same_run(output, tmp_path / "straight")
@@ -207,7 +204,6 @@ def test_tensorboard_shows_the_log(straight: Path):
 def test_weights_and_biases_gets_the_curves_offline(
     file: Path, small: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    pytest.importorskip("wandb", reason="an optional extra")
     monkeypatch.setenv("WANDB_MODE", "offline")
     result = train(file, tmp_path / "run", small_cfg(small, wandb="tests"))
     assert result.steps == STEPS

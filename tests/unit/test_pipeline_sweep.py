@@ -14,7 +14,6 @@ from apprentice.pipeline.sweep import sweep
 from apprentice.pipeline.sweep_cfg import load_sweep
 from apprentice.pipeline.training import TrainingCfg
 
-pytest.importorskip("optuna", reason="an optional extra")
 RATE = "algo.optim_params.policy.learning_rate.initial"
 SPACE = f"""
 objective: valid_loss

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from apprentice.cli.output import say
-from apprentice.pipeline.improve import ImproveCfg
+from apprentice.pipeline.improve_cfg import ImproveCfg
 
 
 def main(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from apprentice.demos.hdf5 import H5, LIBVER, h5py
 from apprentice.errors import UserError
@@ -48,6 +50,33 @@ def replacing(path: Path, *, base: Path | None = None, room: int = 0) -> Generat
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace a file in one step that survives a kill or a power cut at any moment.
+
+    Args:
+        path: What to create or replace; its folder is made.
+        write: Writes the file that it is given.
+
+    Raises:
+        UserError: If the folder cannot be written or the disk is full.
+    """
+    scratch = path.with_name(path.name + SCRATCH_SUFFIX)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(scratch)
+        _sync(scratch)
+        os.replace(scratch, path)
+        _sync(path.parent)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
+        scratch.unlink(missing_ok=True)
+        raise UserError(f"Expected to write {path}, but {error}; free space or choose another --output.") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file in one step. Raises as `write_atomically`."""
+    write_atomically(path, lambda scratch: scratch.write_text(json.dumps(value, indent=2) + "\n"))
 
 
 def _reserve(path: Path, size: int) -> None:

@@ -20,6 +20,9 @@ FORMAT_VERSION = 1
 PREVIOUS = "obs/datagen_info_previous"
 """Where replaced annotations are kept."""
 
+IMAGE = "_image"
+"""What follows a camera's name in the key of its images, below `obs/`."""
+
 EXECUTED = "executed_actions"
 """Where a demo holds what the environment was given, if `actions` are labels without the noise that was on it."""
 

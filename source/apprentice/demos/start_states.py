@@ -71,6 +71,23 @@ class StartStates:
         )
 
 
+def stack_start_states(task: str, variant: str | None, states: Sequence[tuple[Tree, int, str]]) -> StartStates:
+    """Start states from single ones.
+
+    Args:
+        task: Task id.
+        variant: Difficulty variant.
+        states: Of each the scene's state by name, its seed and its kind. At least one.
+    """
+    return StartStates(
+        task=task,
+        variant=variant,
+        states={key: np.array([state[key] for state, _, _ in states], np.float32) for key in states[0][0]},
+        seeds=np.array([seed for _, seed, _ in states], np.int64),
+        kinds=tuple(kind for _, _, kind in states),
+    )
+
+
 def join_start_states(parts: Sequence[StartStates]) -> StartStates:
     """All states of several files, one after the other.
 

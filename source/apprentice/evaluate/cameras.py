@@ -11,15 +11,13 @@ from typing import Any
 
 import torch
 
+from apprentice.demos.schema import IMAGE
 from apprentice.evaluate.contracts import Observations, Simulation, States, TaskInfo
 from apprentice.sim.looks import Looks
 from apprentice.sim.looks_cfg import LooksCfg
 from apprentice.sim.render import StateRenderer, detail_for
 from apprentice.sim.scene_model import scene_model
 from apprentice.sim.views import CameraView
-
-IMAGE = "_image"
-"""A camera's observation is its name with this behind it."""
 
 
 class WithCameras:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from apprentice.demos.durable import write_json
 from apprentice.errors import UserError
 from apprentice.evaluate.results import Evaluation, read, read_rollouts
 from apprentice.evaluate.several import Pair, compare_all, holm
@@ -115,13 +115,7 @@ def write(comparison: Comparison, output: Path) -> Path:
         UserError: If `output` cannot be written.
     """
     path = output / "comparison.json"
-    partial = path.with_suffix(".json.partial")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(as_dict(comparison), indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"Expected to write {path}, but {error.strerror}; give another --output.") from error
+    write_json(path, as_dict(comparison))
     return path
 
 

@@ -7,7 +7,6 @@ where a policy gets to by itself, and demos that began from a reset never were.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from apprentice.demos import DemoFile, Tree
-from apprentice.demos.start_states import StartStates, write_start_states
+from apprentice.demos.durable import write_json
+from apprentice.demos.start_states import stack_start_states, write_start_states
 from apprentice.errors import UserError
 from apprentice.evaluate import results
 from apprentice.evaluate.divergence import diverge
@@ -65,8 +65,8 @@ def analyse(
         "divergence": None if demos is None else diverge(directory, demos, evaluation, rows, symmetry),
     }
     traces = read_traces(directory, success=False)
-    _write_failed_states(directory / FAILED_STATES, evaluation, rows, traces)
-    _write_astray_states(directory / ASTRAY_STATES, evaluation, rows, traces)
+    _write_states(directory / FAILED_STATES, evaluation, _failed_states(rows, traces))
+    _write_states(directory / ASTRAY_STATES, evaluation, _astray_states(evaluation, rows, traces))
     write(directory, found)
     return found
 
@@ -87,9 +87,7 @@ def explain(directory: Path, demos: Path | None = None) -> dict[str, Any]:
 
 def write(directory: Path, found: Mapping[str, Any]) -> None:
     """Replace `failures.json`."""
-    partial = directory / f"{FAILURES}.partial"
-    partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, directory / FAILURES)
+    write_json(directory / FAILURES, found)
 
 
 def read(directory: Path) -> dict[str, Any] | None:
@@ -107,43 +105,40 @@ def read(directory: Path) -> dict[str, Any] | None:
         raise UserError(f"Expected a JSON object in {path}, found something else ({error}); remove it.") from error
 
 
-def _write_failed_states(
-    path: Path, evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace]
-) -> None:
-    """The initial states of failed rollouts, for others to begin from; no file if none failed."""
+def _failed_states(rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace]) -> list[tuple[Tree, int, str]]:
+    """The initial states of failed rollouts, with seed and kind."""
     failed = {row["index"]: row for row in rows if not row["success"]}
-    kept = [trace for trace in traces if trace.rollout in failed and trace.initial_state]
-    if not kept:
-        path.unlink(missing_ok=True)
-        return
-    starts = StartStates(
-        task=evaluation.task,
-        variant=evaluation.variant,
-        states={name: np.concatenate([trace.initial_state[name] for trace in kept]) for name in kept[0].initial_state},
-        seeds=np.array([failed[trace.rollout]["seed"] for trace in kept], dtype=np.int64),
-        kinds=tuple(failed[trace.rollout].get("kind") or "initial" for trace in kept),
-    )
-    write_start_states(path, starts)
+    return [
+        (
+            {name: value[0] for name, value in trace.initial_state.items()},
+            failed[trace.rollout]["seed"],
+            failed[trace.rollout].get("kind") or "initial",
+        )
+        for trace in traces
+        if trace.rollout in failed and trace.initial_state
+    ]
 
 
-def _write_astray_states(
-    path: Path, evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace]
-) -> None:
-    """States on the way of failed rollouts; no file if none failed."""
+def _astray_states(
+    evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace]
+) -> list[tuple[Tree, int, str]]:
+    """States on the way of failed rollouts, with seed and kind."""
     seeds = {row["index"]: row["seed"] for row in rows if not row["success"]}
     until = int(_ASTRAY_UNTIL * (evaluation.mean_steps_success or evaluation.horizon) / STATES_EVERY)
-    chosen = [(trace, place) for trace in traces if trace.rollout in seeds for place in _different(trace.states, until)]
-    if not chosen:
+    return [
+        ({name: value[place] for name, value in trace.states.items()}, seeds[trace.rollout], "astray")
+        for trace in traces
+        if trace.rollout in seeds
+        for place in _different(trace.states, until)
+    ]
+
+
+def _write_states(path: Path, evaluation: Evaluation, states: Sequence[tuple[Tree, int, str]]) -> None:
+    """Write start states; no file if there are none."""
+    if states:
+        write_start_states(path, stack_start_states(evaluation.task, evaluation.variant, states))
+    else:
         path.unlink(missing_ok=True)
-        return
-    starts = StartStates(
-        task=evaluation.task,
-        variant=evaluation.variant,
-        states={name: np.stack([trace.states[name][place] for trace, place in chosen]) for name in chosen[0][0].states},
-        seeds=np.array([seeds[trace.rollout] for trace, _ in chosen], dtype=np.int64),
-        kinds=("astray",) * len(chosen),
-    )
-    write_start_states(path, starts)
 
 
 def _different(states: Tree, until: int) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from apprentice.demos.start_states import StartStates, write_start_states
+from apprentice.demos.durable import write_atomically, write_json
+from apprentice.demos.start_states import stack_start_states, write_start_states
 from apprentice.errors import UserError
 from apprentice.evaluate.journal import DIVERGED, FINAL, Identity, Rollout, require_same
 from apprentice.evaluate.sequential import anytime_interval, clear_after
@@ -143,15 +143,17 @@ def write(directory: Path, evaluation: Evaluation, rollouts: Sequence[Rollout]) 
 
     States after mishaps go to `mishaps.hdf5`: start states for other evaluations, and for augmentation.
     """
-    aftermaths = [one for one in counted(rollouts)[: evaluation.rollouts] if one.aftermath is not None]
+    aftermaths = [
+        (one.aftermath, one.seed, one.mishap or "")
+        for one in counted(rollouts)[: evaluation.rollouts]
+        if one.aftermath is not None
+    ]
     if aftermaths:
-        write_start_states(directory / "mishaps.hdf5", _start_states(evaluation, aftermaths))
-    partial = directory / "rollouts.parquet.partial"
-    pq.write_table(pa.Table.from_pylist(rows(evaluation, rollouts)), partial)
-    os.replace(partial, directory / "rollouts.parquet")
-    partial = directory / "evaluation.json.partial"
-    partial.write_text(json.dumps(asdict(evaluation), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, directory / "evaluation.json")
+        starts = stack_start_states(evaluation.task, evaluation.variant, aftermaths)
+        write_start_states(directory / "mishaps.hdf5", starts)
+    table = pa.Table.from_pylist(rows(evaluation, rollouts))
+    write_atomically(directory / "rollouts.parquet", lambda scratch: pq.write_table(table, scratch))
+    write_json(directory / "evaluation.json", asdict(evaluation))
 
 
 def read(directory: Path) -> Evaluation:
@@ -210,17 +212,6 @@ def _failures(rollouts: Sequence[Rollout], subtasks: Sequence[str]) -> list[dict
     if diverged:
         table.append({"subtask": DIVERGED, "entered": len(rollouts), "failures": diverged})
     return table
-
-
-def _start_states(evaluation: Evaluation, rollouts: Sequence[Rollout]) -> StartStates:
-    states = [rollout.aftermath or {} for rollout in rollouts]
-    return StartStates(
-        task=evaluation.task,
-        variant=evaluation.variant,
-        states={key: np.array([state[key] for state in states], np.float32) for key in states[0]},
-        seeds=np.array([rollout.seed for rollout in rollouts]),
-        kinds=tuple(rollout.mishap or "" for rollout in rollouts),
-    )
 
 
 def _kinds(rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apprentice.errors import UserError
+from apprentice.yaml_files import reading
 
 
 @dataclass(kw_only=True)
@@ -75,16 +75,9 @@ def load_config(path: Path) -> PipelineCfg:
         UserError: If the file can't be read, or says something that a run does not know.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
-    try:
+    with reading(path, "a run's configuration"):
         given = OmegaConf.load(path)
         merged = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PipelineCfg(name=path.stem)), given))
-    except OSError as error:
-        raise UserError(f"Expected a configuration in {path}, but it can't be read: {error.strerror}.") from error
-    except (OmegaConfBaseException, YAMLError) as error:
-        found = " ".join(str(error).split())
-        raise UserError(f"Expected {path} to be a run's configuration, found: {found}") from error
     assert isinstance(merged, PipelineCfg)
     return merged

@@ -106,7 +106,8 @@ def observed(session: Session, policy: BatchedPolicy, looks: LooksCfg | None = N
     Raises:
         UserError: If the task lacks a camera, or images can't be drawn on this machine.
     """
-    from apprentice.evaluate.cameras import IMAGE, WithCameras
+    from apprentice.demos.schema import IMAGE
+    from apprentice.evaluate.cameras import WithCameras
     from apprentice.sim.views import CameraView
     from apprentice.tasks.views import choose_views
 

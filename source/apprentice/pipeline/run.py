@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from apprentice.demos.durable import write_json
 from apprentice.errors import UserError
 
 from .cfg import PipelineCfg
-from .stage import Stage, read_json, write_json
+from .stage import Stage, read_json
 from .summary import write_summary
 
 

@@ -44,10 +44,3 @@ class Stage:
 def read_json(path: Path) -> dict[str, Any]:
     """What a file of the run's own says; empty if there is none."""
     return json.loads(path.read_text()) if path.exists() else {}
-
-
-def write_json(path: Path, value: object) -> None:
-    """Replace a file in one step."""
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(value, indent=1))
-    partial.replace(path)

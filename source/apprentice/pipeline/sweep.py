@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from apprentice.demos.durable import WriterLock
+from apprentice.demos.durable import WriterLock, write_json
 from apprentice.errors import UserError
 from apprentice.learn.files import CONFIG
 from apprentice.pipeline.sweep_cfg import SUCCESS, VALID_LOSS, SweepCfg, distributions, trial_cfg
@@ -155,8 +155,6 @@ def _read(output: Path) -> dict[int, dict[str, Any]]:
 
 
 def _write(output: Path, cfg: SweepCfg, study: Any, outcomes: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    from apprentice.learn.training.checkpoint import write_json
-
     params = {trial.number: trial.params for trial in study.trials}
     rows: list[dict[str, Any]] = [
         {**outcomes[number], "params": {key: _plain(value) for key, value in params[number].items()}}

@@ -11,6 +11,7 @@ from typing import Any
 from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
 from apprentice.pipeline.training import TrainingCfg
+from apprentice.yaml_files import reading
 
 SECTIONS = ("algo.", "train.", "observation.")
 """Beginnings of keys of Robomimic's config; other keys are options of `apprentice train`."""
@@ -42,15 +43,9 @@ def load_sweep(path: Path) -> SweepCfg:
         UserError: If the file can't be read, or says something that a sweep does not know.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
-    try:
+    with reading(path, "a sweep"):
         cfg = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SweepCfg), OmegaConf.load(path)))
-    except OSError as error:
-        raise UserError(f"Expected a sweep in {path}, but it can't be read: {error.strerror}.") from error
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise UserError(f"Expected {path} to be a sweep, found: {' '.join(str(error).split())}") from error
     assert isinstance(cfg, SweepCfg)
     if cfg.objective not in (SUCCESS, VALID_LOSS):
         raise UserError(f"Expected the objective in {path} to be {SUCCESS} or {VALID_LOSS}, got {cfg.objective!r}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from apprentice.demos import AddingCopy, Demo, DemoFile, Tree, write_addition
-from apprentice.demos.schema import demo_number
+from apprentice.demos.schema import IMAGE, demo_number
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.record.playback import require_playable, task_for
@@ -83,7 +83,7 @@ def states_observed(demo: Demo) -> Tree:
 
 
 def _key(camera: str) -> str:
-    return f"obs/{camera}_image"
+    return f"obs/{camera}{IMAGE}"
 
 
 def require_states(path: Path, name: str, keys: Sequence[str]) -> None:

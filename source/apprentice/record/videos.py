@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from apprentice.demos import Demo, DemoFile
+from apprentice.demos.durable import write_json
 from apprentice.progress import Progress, silent
 from apprentice.record.playback import require_playable, task_for
 from apprentice.record.render import require_states, states_observed
@@ -52,9 +51,7 @@ def draw_videos(path: Path, folder: Path, progress: Progress = silent) -> list[P
                         frames = _frames(renderer, view.name, file.read(name, ["initial_state", "states"]))
                         write_video(frames, folder / entries[name]["file"], fps=session.control_hz / EVERY)
                         progress.update(done, len(missing), name)
-    partial = folder / f"{INDEX}.tmp"
-    partial.write_text(json.dumps(list(entries.values()), indent=1))
-    os.replace(partial, folder / INDEX)
+    write_json(folder / INDEX, list(entries.values()))
     return [folder / entry["file"] for entry in entries.values()]
 
 

@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 
 from apprentice.report import svg
-from apprentice.report.fields import Json, interval_in, number_in, numbers_in, object_in, objects_in, text_in
+from apprentice.report.fields import Json, interval_in, number_in, numbers_in, objects_in, text_in
 from apprentice.report.page import Section, facts, figure, grid, page, table
+from apprentice.report.rates import criterion, differences, points, policy_facts, successes
 from apprentice.report.words import count, interval, percent, plural
 
 MOST_CURVES = 8
@@ -38,9 +39,7 @@ def _success(found: Json, evaluations: Sequence[Json]) -> Section:
     rollouts, seed = number_in(found, "rollouts") or 0, number_in(found, "seed") or 0
     lead = (
         f"All policies played the same <b>{escape(plural(rollouts, 'initial state'))}</b>, those of the seeds "
-        f"{seed:.0f} to {seed + rollouts - 1:.0f}. A rollout succeeds when the success term holds for "
-        f"{plural(number_in(found, 'held_steps') or 0, 'control step')} in a row within "
-        f"{count(number_in(found, 'horizon') or 0)}."
+        f"{seed:.0f} to {seed + rollouts - 1:.0f}. {criterion(found)}"
     )
     spans: list[svg.Span] = []
     rows: list[Sequence[str]] = []
@@ -54,7 +53,7 @@ def _success(found: Json, evaluations: Sequence[Json]) -> Section:
             [
                 text_in(one, "name"),
                 text_in(one, "backend"),
-                f"{count(number_in(one, 'successes') or 0)} of {count(number_in(one, 'rollouts') or 0)}",
+                successes(one),
                 percent(rate),
                 interval(ends),
                 "-" if steps is None else f"{steps:.0f}",
@@ -135,20 +134,14 @@ def _differences(pairs: Sequence[Json], title: str, caption: str) -> str:
         rows.append(
             [
                 name,
-                _points(value),
-                f"{_points(ends[0])} to {_points(ends[1])}",
+                points(value),
+                f"{points(ends[0])} to {points(ends[1])}",
                 f"{number_in(pair, 'p_holm') or 0.0:.2g}",
                 VERDICTS.get(text_in(pair, "verdict"), ""),
             ]
         )
-    reach = max([0.01, *(abs(end) for span in spans for end in span.ends)])
-    plot = svg.spans(spans, low=-reach, high=reach, text=_points, zero=True) if spans else ""
     header = ["pair", "points", "95 % interval", "p (Holm)", "verdict"]
-    return figure(plot + table(header, rows), title, caption, wide=True)
-
-
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:+.1f}".replace("-", "\u2212")
+    return figure(differences(spans) + table(header, rows), title, caption, wide=True)
 
 
 def _profiles(found: Json) -> Section:
@@ -195,9 +188,5 @@ def _failed(row: Json) -> str:
 def _provenance(found: Json, evaluations: Sequence[Json]) -> Section:
     cards: list[str] = []
     for one in evaluations:
-        training = object_in(one, "training")
-        rows = [(key, text_in(one, key)) for key in ("folder", "backend", "variant") if text_in(one, key)]
-        rows.append(("checkpoint (SHA-256)", text_in(one, "checkpoint_sha256")))
-        rows += [(f"training: {key}", text_in(training, key)) for key in training]
-        cards.append(figure(facts(rows), text_in(one, "name")))
+        cards.append(figure(facts(policy_facts(one, ("folder", "backend", "variant"))), text_in(one, "name")))
     return Section("provenance", "Provenance", "", grid(cards))

@@ -9,6 +9,7 @@ from pathlib import Path
 from apprentice.report import svg
 from apprentice.report.fields import Json, interval_in, number_in, object_in, objects_in, text_in
 from apprentice.report.page import Section, facts, figure, grid, page, table
+from apprentice.report.rates import criterion, differences, points, policy_facts, successes
 from apprentice.report.words import count, interval, percent, plural
 
 VERDICTS = {"worse": "worse", "better": "better", "undecided": "not shown"}
@@ -43,9 +44,7 @@ def _success(found: Json, conditions: Sequence[Json]) -> Section:
     asked, seed = number_in(found, "asked") or 0, number_in(found, "seed") or 0
     lead = (
         f"Each condition plays <b>{escape(plural(asked, 'rollout'))}</b>, with the seeds {seed:.0f} to "
-        f"{seed + asked - 1:.0f} in all of them. A rollout succeeds when the success term holds for "
-        f"{plural(number_in(found, 'held_steps') or 0, 'control step')} in a row within "
-        f"{count(number_in(found, 'horizon') or 0)}."
+        f"{seed + asked - 1:.0f} in all of them. {criterion(found)}"
     )
     mishaps = object_in(found, "mishaps")
     ends = interval_in(mishaps, "interval_95")
@@ -65,9 +64,10 @@ def _success(found: Json, conditions: Sequence[Json]) -> Section:
             continue
         paired = object_in(one, "against_nominal")
         spans.append(svg.Span(name, rate, ends))
-        successes = f"{count(number_in(one, 'successes') or 0)} of {count(number_in(one, 'rollouts') or 0)}"
         verdict = VERDICTS.get(text_in(paired, "verdict"), "")
-        rows.append([name, changes, successes, f"{percent(rate)} ({interval(ends)})", _difference(paired), verdict])
+        rows.append(
+            [name, changes, successes(one), f"{percent(rate)} ({interval(ends)})", _difference(paired), verdict]
+        )
     plot = svg.spans(spans, low=0.0, high=1.0, text=percent) if spans else ""
     header = ["condition", "what differs", "successes", "rate (95 % interval)", "points against nominal", "verdict"]
     caption = (
@@ -93,11 +93,7 @@ def _plain(value: object) -> str:
 
 def _difference(paired: Json) -> str:
     value, ends = number_in(paired, "difference"), interval_in(paired, "interval")
-    return "" if value is None or ends is None else f"{_points(value)} ({_points(ends[0])} to {_points(ends[1])})"
-
-
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:+.1f}".replace("-", "\u2212")
+    return "" if value is None or ends is None else f"{points(value)} ({points(ends[0])} to {points(ends[1])})"
 
 
 def _differences(conditions: Sequence[Json]) -> Section | None:
@@ -109,9 +105,9 @@ def _differences(conditions: Sequence[Json]) -> Section | None:
             spans.append(svg.Span(text_in(one, "name"), value, ends, soft=text_in(paired, "verdict") == "undecided"))
     if not spans:
         return None
-    reach = max([0.01, *(abs(end) for span in spans for end in span.ends)])
-    plot = svg.spans(spans, low=-reach, high=reach, text=_points, zero=True)
-    body = figure(plot, "Points against the nominal condition", "Pale: no difference is shown.", wide=True)
+    body = figure(
+        differences(spans), "Points against the nominal condition", "Pale: no difference is shown.", wide=True
+    )
     return Section("differences", "What it costs", "", grid([body], "grid single"))
 
 
@@ -132,8 +128,5 @@ def _not_counted(conditions: Sequence[Json]) -> Section | None:
 
 
 def _provenance(found: Json) -> Section:
-    training = object_in(found, "training")
-    rows = [(key, text_in(found, key)) for key in ("backend", "variant") if text_in(found, key)]
-    rows.append(("checkpoint (SHA-256)", text_in(found, "checkpoint_sha256")))
-    rows += [(f"training: {key}", text_in(training, key)) for key in training]
-    return Section("provenance", "Provenance", "", grid([figure(facts(rows), "The policy")]))
+    body = figure(facts(policy_facts(found, ("backend", "variant"))), "The policy")
+    return Section("provenance", "Provenance", "", grid([body]))

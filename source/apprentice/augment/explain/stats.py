@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from scipy.stats import binomtest
 
 from apprentice.augment.attempt import Outcome
 from apprentice.augment.journal import Line, last_of_runs
+from apprentice.demos.durable import write_json
 
 from .coverage import Coverage
 from .tally import attempt_causes, subtask_rows
@@ -79,10 +78,7 @@ def interval(successes: int, attempts: int) -> list[float] | None:
 
 def write_stats(output: Path, stats: dict[str, Any]) -> None:
     """Write the statistics in one step."""
-    path = stats_path(output)
-    scratch = path.with_name(path.name + ".tmp")
-    scratch.write_text(json.dumps(stats, indent=1))
-    os.replace(scratch, path)
+    write_json(stats_path(output), stats)
 
 
 def _initial_states(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from apprentice.demos.durable import write_json
 from apprentice.demos.start_states import join_start_states, read_start_states, write_start_states
-from apprentice.errors import UserError
 from apprentice.evaluate.results import Evaluation, read, read_rollouts
 from apprentice.evaluate.robustness.cfg import NOMINAL, Condition
 from apprentice.evaluate.several import holm
@@ -76,12 +74,7 @@ def write(suite: Suite, output: Path) -> Path:
         UserError: If it cannot be written.
     """
     path = output / "suite.json"
-    partial = path.with_suffix(".json.partial")
-    try:
-        partial.write_text(json.dumps(suite, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"Expected to write {path}, but {error.strerror}; give another --output.") from error
+    write_json(path, suite)
     return path
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from apprentice.errors import UserError
 from apprentice.evaluate.robustness.cfg import NOMINAL, Condition
 from apprentice.sim.looks_cfg import LooksCfg
+from apprentice.yaml_files import reading
 
 _DEGREE = math.pi / 180
 
@@ -73,19 +74,13 @@ def load_suite(name: str) -> tuple[Condition, ...]:
 
 def _read(path: Path) -> list[Condition]:
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
-    try:
+    with reading(path, "a suite"):
         content: Any = OmegaConf.to_container(OmegaConf.load(path))
         given = content.get("conditions") if isinstance(content, dict) else None
         if not isinstance(given, list) or not given or not all(isinstance(one, dict) for one in given):
             raise UserError(f"Expected a list `conditions` in {path}, each with a name and what differs.")
         return [_condition(one) for one in given]
-    except OSError as error:
-        raise UserError(f"Expected a suite in {path}, but it can't be read: {error.strerror}.") from error
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise UserError(f"Expected {path} to be a suite, found: {' '.join(str(error).split())}") from error
 
 
 def _condition(given: Any) -> Condition:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import pickle
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from apprentice.demos.durable import write_atomically
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import counters, networks, optimisers, schedules, set_counters
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Replace a file in one step that survives a kill or a power cut at any moment.
-
-    Raises:
-        UserError: If the folder cannot be written or the disk is full.
-    """
-    scratch = path.with_name(path.name + ".tmp")
-    try:
-        write(scratch)
-        with scratch.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-        scratch.unlink(missing_ok=True)
-        raise UserError(f"Expected to write {path}, but {error}; free space or choose another --output.") from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step."""
-    write_atomically(path, lambda scratch: scratch.write_text(json.dumps(value, indent=2) + "\n"))
 
 
 def save_policy(

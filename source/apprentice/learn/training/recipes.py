@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from apprentice.demos.schema import IMAGE
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import OFFLINE_RL, PLANS, base_name, observation_groups, scaled_name
 from apprentice.learn.cfg import TrainCfg
@@ -75,7 +76,6 @@ _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
 """What Isaac Lab's own configs observe; preferred because other terms may be in world coordinates."""
 _LAST_ACTION = ("actions", "last_action")
 _PROPRIOCEPTION = ("gripper", "finger", "hand_joint")
-_IMAGE = "_image"
 _IMAGE_BATCH = 128
 _RESNET: dict[str, Any] = {
     "feature_dimension": 64,
@@ -219,10 +219,10 @@ def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[
     Raises:
         UserError: If the demos have none of a camera.
     """
-    images = [key for key in available if key.endswith(_IMAGE)]
-    missing = [camera for camera in cfg.cameras if camera + _IMAGE not in images]
+    images = [key for key in available if key.endswith(IMAGE)]
+    missing = [camera for camera in cfg.cameras if camera + IMAGE not in images]
     if missing:
-        known = ", ".join(key.removesuffix(_IMAGE) for key in images)
+        known = ", ".join(key.removesuffix(IMAGE) for key in images)
         raise UserError(
             f"Expected images of {', '.join(missing)} in {source.path}, found {known or 'no images'}; draw them with"
             " `apprentice render`."
@@ -232,7 +232,7 @@ def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[
             f"Expected --cameras of an algorithm that plans no observations, got {config.algo_name}; give a --config"
             " that names the images of its parts."
         )
-    config.observation.modalities.obs.rgb = [camera + _IMAGE for camera in cfg.cameras]
+    config.observation.modalities.obs.rgb = [camera + IMAGE for camera in cfg.cameras]
     if not cfg.batch_size and not cfg.config:
         config.train.batch_size = min(config.train.batch_size, _IMAGE_BATCH)
     if not is_chunk_policy(config) and not cfg.config:

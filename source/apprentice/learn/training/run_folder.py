@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from apprentice import __version__
+from apprentice.demos.durable import write_atomically, write_json
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import observed
 from apprentice.learn.cfg import CHECKPOINT_RULE, TrainCfg, TrainResult
 from apprentice.learn.data.dataset import Frames, Source, fingerprint
 from apprentice.learn.files import CONFIG, LOG, POLICY, STATE
-from apprentice.learn.training.checkpoint import write_atomically, write_json
 from apprentice.learn.training.curves import Curves
 from apprentice.learn.training.identity import decisive, identity
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from apprentice.demos.durable import WriterLock
+from apprentice.demos.durable import WriterLock, write_json
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import losses as losses_of
 from apprentice.learn.algorithms.anatomy import networks, optimisers
@@ -25,7 +25,7 @@ from apprentice.learn.data.dataset import open_source
 from apprentice.learn.files import CONFIG, POLICY, STATE
 from apprentice.learn.play.policy import BatchedPolicy
 from apprentice.learn.training import recipes, setup
-from apprentice.learn.training.checkpoint import load_state, save_policy, save_state, write_json
+from apprentice.learn.training.checkpoint import load_state, save_policy, save_state
 from apprentice.learn.training.curves import TensorBoard, WeightsAndBiases
 from apprentice.learn.training.interrupt import Interrupt
 from apprentice.learn.training.run_folder import SAID_OF_POLICY, Log, claim, describe, result_of
