@@ -133,7 +133,7 @@ def against_stock(env, info) -> dict:
     from apprentice.robots.franka import HAND
     from apprentice.tasks import readings
     from apprentice.tasks.eef_maps import target_to_action
-    from apprentice.tasks.stack.env import StackMimicEnv
+    from apprentice.tasks.one_arm_env import OneArmMimicEnv
     from apprentice.tasks.stack.mdp import conditions, observations
 
     env.hand = HAND  # as our environments state theirs
@@ -153,7 +153,7 @@ def against_stock(env, info) -> dict:
     )
     grip = torch.ones(env.num_envs, 1)
     looped = target_to_action(env, {"franka": target}, {"franka": grip})
-    maps = (looped - StackMimicEnv._actions(current, target, grip)).abs().max().item()
+    maps = (looped - OneArmMimicEnv._actions(current, target, grip)).abs().max().item()
 
     def stacked(offset: tuple[float, float, float]) -> dict:
         lower = env.scene["cube_1"].data.root_link_pose_w.torch.clone()

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apprentice.errors import UserError
-from apprentice.tasks.insert.config.franka import TASK_ID as INSERT
-from apprentice.tasks.stack.config import franka, ur5e
-from apprentice.tasks.two_arms.config import franka as two_frankas
 
 from .registry import TaskInfo, known_tasks, task_info
 
-OWN_TASKS = (franka.TASK_ID, ur5e.TASK_ID, INSERT, two_frankas.LIFT_TASK_ID, two_frankas.HANDOVER_TASK_ID)
-"""Our tasks. They come first where several fit a file equally: their success and signals are the stricter ones."""
+OWN = "Apprentice-"
+"""How the ids of our tasks begin. They come first where several fit a file equally: their success and signals are the
+stricter ones."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -72,8 +70,8 @@ def infer_task(structure: DemoStructure, env_name: str | None = None) -> Inferre
     shown = f"its demos show {_describe(structure)}"
     if env_name:
         shown = f"it names '{env_name}', which is no registered task, and {shown}"
-    for task in OWN_TASKS:
-        if fits(structure, task_info(task)):
+    for task in known:
+        if task.startswith(OWN) and fits(structure, task_info(task)):
             return InferredTask(task=task, why=f"{shown}; ours comes before stock tasks that fit as well")
     fitting = [task for task in known if _may_be_mimic(task) and _fits(structure, task)]
     if not fitting:

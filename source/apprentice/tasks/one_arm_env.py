@@ -22,8 +22,11 @@ class OneArmMimicEnv(ManagerBasedRLMimicEnv):
 
     hand: Hand
     """The gripper. The end effector's pose is that of its grasp frame."""
-    objects: tuple[str, ...]
-    """Objects that subtasks may be about."""
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Objects that subtasks may be about."""
+        return tuple(self.scene.rigid_objects)
 
     def get_robot_eef_pose(self, eef_name: str, env_ids: Sequence[int] | None = None) -> Tensor:
         """Pose between the fingertips, in the environment's frame. Shape (K, 4, 4)."""

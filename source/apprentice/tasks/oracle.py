@@ -5,6 +5,7 @@ Nothing here moves like a person; that is the business of `teleop.sources.script
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 from apprentice.errors import UserError
@@ -121,12 +122,27 @@ def pick_and_insert(
 def find_oracles(info: TaskInfo) -> tuple[Oracle, ...]:
     """The scripted way through a task for each of its end effectors.
 
+    The registration of a task names a function that gives it, as `oracles_entry_point`; stacking tasks, Isaac Lab's
+    too, are known by their subtasks.
+
     Raises:
         UserError: If nobody wrote one.
     """
-    from .two_arms.operator import oracles
+    import gymnasium as gym
 
-    return oracles(info) or (find_oracle(info),)
+    from .stack.operator import oracle as stacking
+
+    spec = gym.registry.get(info.id)
+    entry: str | None = (spec.kwargs or {}).get("oracles_entry_point") if spec else None
+    if entry is not None:
+        module, _, name = entry.partition(":")
+        return getattr(importlib.import_module(module), name)(info)
+    if (found := stacking(info)) is not None:
+        return (found,)
+    raise UserError(
+        f"Expected a task that the scripted operator knows, such as Apprentice-Stack-Franka, found {info.id}: drive it "
+        "yourself with another --device."
+    )
 
 
 def find_oracle(info: TaskInfo) -> Oracle:
@@ -135,13 +151,5 @@ def find_oracle(info: TaskInfo) -> Oracle:
     Raises:
         UserError: If nobody wrote one.
     """
-    from .insert import operator as insert
-    from .stack import operator as stack
-
-    for candidate in (stack.oracle, insert.oracle):
-        if (found := candidate(info)) is not None:
-            return found
-    raise UserError(
-        f"Expected a task that the scripted operator knows, such as Apprentice-Stack-Franka, found {info.id}: drive it "
-        "yourself with another --device."
-    )
+    (oracle,) = find_oracles(info)
+    return oracle

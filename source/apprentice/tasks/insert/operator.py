@@ -5,7 +5,7 @@ from __future__ import annotations
 from apprentice.tasks.oracle import Oracle, pick_and_insert
 from apprentice.tasks.registry import TaskInfo
 
-from .mdp.sizes import OBJECTS, PEG, PEG_LENGTH_M, SOCKET, SOCKET_HEIGHT_M
+from .mdp.sizes import PEG, PEG_LENGTH_M, SOCKET, SOCKET_HEIGHT_M
 
 GRASP_M = 0.02
 """Height of the grasp above the peg's centre: the fingers stay above the socket when the peg is in."""
@@ -14,11 +14,9 @@ ALIGNED_M = (PEG_LENGTH_M + SOCKET_HEIGHT_M) / 2 + 0.006
 WITHIN_M = 0.0015
 
 
-def oracle(info: TaskInfo) -> Oracle | None:
-    """Grasp the peg and insert it; None if this is no task with one arm, a peg and a socket."""
-    if len(info.eef_names) != 1 or info.objects != OBJECTS:
-        return None
+def oracles(info: TaskInfo) -> tuple[Oracle, ...]:
+    """Grasp the peg and insert it."""
     (eef,) = info.eef_names
     in_place_m = (PEG_LENGTH_M - SOCKET_HEIGHT_M) / 2
     stage = pick_and_insert(PEG, SOCKET, grasp_m=GRASP_M, above_m=ALIGNED_M, height_m=in_place_m, within_m=WITHIN_M)
-    return Oracle(eef=eef, stages=(stage,))
+    return (Oracle(eef=eef, stages=(stage,)),)

@@ -1,4 +1,4 @@
-"""Observation terms of the insertion tasks."""
+"""What policies see of peg and socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from apprentice.tasks.readings import object_pose, tcp_pose
 
 from .scene import peg_in_socket
-from .sizes import OBJECTS, PEG, SOCKET
+from .sizes import OBJECTS
 
 
 def object_state(env: ManagerBasedEnv) -> Tensor:
@@ -24,13 +24,3 @@ def object_state(env: ManagerBasedEnv) -> Tensor:
         poses += [pose[:, :3] - env.scene.env_origins, pose[:, 3:7]]
         relative.append(pose[:, :3] - tcp)
     return torch.cat((*poses, *relative, *peg_in_socket(env)), 1)
-
-
-def object_positions(env: ManagerBasedEnv) -> Tensor:
-    """Positions of peg and socket in the environment's frame. Shape (N, 6)."""
-    return torch.cat([object_pose(env, name)[:, :3] - env.scene.env_origins for name in (PEG, SOCKET)], 1)
-
-
-def object_orientations(env: ManagerBasedEnv) -> Tensor:
-    """Quaternions xyzw of peg and socket. Shape (N, 8)."""
-    return torch.cat([object_pose(env, name)[:, 3:7] for name in (PEG, SOCKET)], 1)

@@ -8,7 +8,5 @@ PEG_LENGTH_M = 0.08
 CLEARANCE_M = 0.002
 """The hole is this much wider than the peg, both sides together."""
 SOCKET_HEIGHT_M = 0.04
-SOCKET_REST_M = SOCKET_HEIGHT_M / 2 + 0.0002
-"""Height of the socket's centre: it does not touch the table, so nobody computes the contact of two fixed bodies."""
 WALL_M = 0.02
 """Thickness of the socket's walls."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from apprentice.robots.franka import HAND
 from apprentice.sim.views import FRONT, TABLE, WRIST, CameraView
-from apprentice.tasks.stack.env import StackMimicEnv
+from apprentice.tasks.one_arm_env import OneArmMimicEnv
 
 
-class StackFrankaMimicEnv(StackMimicEnv):
+class StackFrankaMimicEnv(OneArmMimicEnv):
     """Franka cube stacking."""
 
     hand = HAND

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from apprentice.robots.ur5e import HAND
 from apprentice.sim.views import FRONT, TABLE, WRIST, CameraView
-from apprentice.tasks.stack.env import StackMimicEnv
+from apprentice.tasks.one_arm_env import OneArmMimicEnv
 
 
-class StackUR5eMimicEnv(StackMimicEnv):
+class StackUR5eMimicEnv(OneArmMimicEnv):
     """UR5e cube stacking."""
 
     hand = HAND

@@ -15,6 +15,9 @@ for _task, _cfg in _CONFIGURATIONS.items():
         gym.register(
             id=_task,
             entry_point="apprentice.tasks.two_arms.env:TwoArmsMimicEnv",
-            kwargs={"env_cfg_entry_point": f"{__name__}.{_cfg}"},
+            kwargs={
+                "env_cfg_entry_point": f"{__name__}.{_cfg}",
+                "oracles_entry_point": "apprentice.tasks.two_arms.operator:oracles",
+            },
             disable_env_checker=True,
         )

@@ -1,0 +1,5 @@
+"""Lifting a cube."""
+
+from .config import franka
+
+__all__ = ["franka"]

@@ -1,0 +1,1 @@
+"""Lifting a cube, by robot."""

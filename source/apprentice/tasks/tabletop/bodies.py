@@ -1,0 +1,178 @@
+"""Objects for table-top tasks, made of primitives: no files, the same on every backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import isaaclab.sim as sim_utils
+from isaaclab.assets import RigidObjectCfg
+from isaaclab.sim import schemas
+from isaaclab.sim.spawners.materials.physics_materials import spawn_physics_material
+from isaaclab.sim.spawners.shapes.shapes_cfg import ShapeCfg
+from isaaclab.sim.spawners.utils import apply_schema_props
+from isaaclab.sim.utils import bind_physics_material, bind_visual_material, clone, create_prim, get_current_stage
+from isaaclab.utils import configclass
+
+Triple = tuple[float, float, float]
+
+TABLE_GAP_M = 0.0002
+"""Height of what stands fast above the table: it does not touch it, so nobody computes the contact of two fixed
+bodies."""
+
+
+@configclass
+class Part:
+    """A box or a standing cylinder of a compound body."""
+
+    at_m: Triple = (0.0, 0.0, 0.0)
+    """Its centre in the body's frame."""
+    size_m: Triple = (0.04, 0.04, 0.04)
+    """Its edges; of a cylinder the diameter, twice, and the height."""
+    colour: Triple = (0.5, 0.5, 0.5)
+    """Red, green and blue, 0 to 1."""
+    yaw_rad: float = 0.0
+    """Turn about the vertical axis."""
+    round: bool = False
+    """Whether it is a cylinder."""
+
+
+@clone
+def spawn_compound(
+    prim_path: str,
+    cfg: CompoundCfg,
+    translation: tuple[float, float, float] | None = None,
+    orientation: tuple[float, float, float, float] | None = None,
+    **_: Any,
+) -> Any:
+    """Create a rigid body of several parts at a prim path. Returns the prim.
+
+    Args:
+        prim_path: Where.
+        cfg: Which one.
+        translation: Position in the parent's frame (m).
+        orientation: Quaternion xyzw in the parent's frame.
+    """
+    root = create_prim(prim_path, prim_type="Xform", translation=translation, orientation=orientation)
+    add_parts(prim_path, cfg)
+    stage = get_current_stage()
+    apply_schema_props(
+        cfg.rigid_props, prim_path, schemas.apply_rigid_body_properties, schemas.define_rigid_body_properties, stage
+    )
+    if cfg.mass_props is not None:
+        apply_schema_props(
+            cfg.mass_props, prim_path, schemas.apply_mass_properties, schemas.define_mass_properties, stage
+        )
+    return root
+
+
+def add_parts(prim_path: str, cfg: CompoundCfg) -> None:
+    """Add the parts of a compound body to its prim: shapes that collide, with their looks and surface."""
+    surface: Any = cfg.physics_material
+    spawn_physics_material(f"{prim_path}/surface", surface)
+    stage = get_current_stage()
+    looks: dict[Triple, str] = {}
+    for number, part in enumerate(cfg.parts):
+        if part.colour not in looks:
+            looks[part.colour] = f"{prim_path}/look_{len(looks)}"
+            look = sim_utils.PreviewSurfaceCfg(diffuse_color=part.colour)
+            func: Any = look.func
+            func(looks[part.colour], look)
+        path = f"{prim_path}/geometry/part_{number}"
+        place: Any = {
+            "translation": part.at_m,
+            "orientation": (0.0, 0.0, math.sin(part.yaw_rad / 2), math.cos(part.yaw_rad / 2)),
+        }
+        if part.round:
+            shape = {"radius": part.size_m[0] / 2, "height": part.size_m[2], "axis": "Z"}
+            create_prim(path, "Cylinder", attributes=shape, **place)
+        else:
+            create_prim(path, "Cube", scale=part.size_m, attributes={"size": 1.0}, **place)
+        apply_schema_props(
+            cfg.collision_props, path, schemas.apply_collision_properties, schemas.define_collision_properties, stage
+        )
+        bind_physics_material(path, f"{prim_path}/surface")
+        bind_visual_material(path, looks[part.colour])
+
+
+@configclass
+class CompoundCfg(ShapeCfg):
+    """A rigid body of several parts."""
+
+    func: Callable[..., Any] = spawn_compound
+    parts: tuple[Part, ...] = ()
+    """What it is made of."""
+
+
+def free(name: str, parts: tuple[Part, ...], *, mass_kg: float, friction: float = 1.0, at_m: Triple) -> RigidObjectCfg:
+    """An object that can be moved.
+
+    Args:
+        name: Its name in the scene.
+        parts: What it is made of.
+        mass_kg: Its mass.
+        friction: Coefficient of friction of its surface.
+        at_m: Where it stands by default, in the environment's frame. Resets keep the height.
+    """
+    return _object(
+        name,
+        at_m,
+        CompoundCfg(
+            parts=parts,
+            rigid_props=sim_utils.UsdPhysicsRigidBodyCfg(),
+            mass_props=sim_utils.MassPropertiesCfg(mass=mass_kg),
+            collision_props=sim_utils.UsdPhysicsCollisionCfg(),
+            physics_material=_surface(friction),
+            semantic_tags=[("class", name)],
+        ),
+    )
+
+
+def fixed(name: str, parts: tuple[Part, ...], *, friction: float = 1.0, at_m: Triple) -> RigidObjectCfg:
+    """An object that nothing moves but a reset. Arguments as of `free`."""
+    return _object(
+        name,
+        at_m,
+        CompoundCfg(
+            parts=parts,
+            rigid_props=sim_utils.UsdPhysicsRigidBodyCfg(kinematic_enabled=True),
+            collision_props=sim_utils.UsdPhysicsCollisionCfg(),
+            physics_material=_surface(friction),
+            semantic_tags=[("class", name)],
+        ),
+    )
+
+
+def cuboid(size_m: Triple, colour: Triple) -> tuple[Part, ...]:
+    """A box around the body's origin."""
+    return (Part(size_m=size_m, colour=colour),)
+
+
+def cylinder(diameter_m: float, height_m: float, colour: Triple) -> tuple[Part, ...]:
+    """A standing cylinder around the body's origin."""
+    return (Part(size_m=(diameter_m, diameter_m, height_m), colour=colour, round=True),)
+
+
+def square_ring(hole_m: float, wall_m: float, height_m: float, colour: Triple) -> tuple[Part, ...]:
+    """A block with a square hole through it, around the body's origin.
+
+    Args:
+        hole_m: Edge of the hole.
+        wall_m: Thickness of the walls.
+        height_m: Height of the block.
+        colour: Red, green and blue, 0 to 1.
+    """
+    middle, length = (hole_m + wall_m) / 2, hole_m + 2 * wall_m
+    walls = [((sign * middle, 0.0, 0.0), (wall_m, length, height_m)) for sign in (1, -1)]
+    walls += [((0.0, sign * middle, 0.0), (hole_m, wall_m, height_m)) for sign in (1, -1)]
+    return tuple(Part(at_m=at_m, size_m=size_m, colour=colour) for at_m, size_m in walls)
+
+
+def _object(name: str, at_m: Triple, spawn: CompoundCfg) -> RigidObjectCfg:
+    path = "{ENV_REGEX_NS}/" + name.title().replace("_", "")
+    return RigidObjectCfg(prim_path=path, init_state=RigidObjectCfg.InitialStateCfg(pos=at_m), spawn=spawn)
+
+
+def _surface(friction: float) -> sim_utils.RigidBodyMaterialCfg:
+    return sim_utils.RigidBodyMaterialCfg(static_friction=friction, dynamic_friction=friction)
