@@ -3,18 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from recorded import record
+from tabletop import draw_from, multiply, operate
 
-from apprentice.augment.cfg import AugmentCfg
-from apprentice.augment.lessons import Assignment
-from apprentice.augment.play.rollout import Rollout
-from apprentice.augment.prepare import make_planners
-from apprentice.record.cfg import RecordCfg, ReplayCfg
-from apprentice.record.loop import EpisodeLoop
-from apprentice.record.operators import scripted_operators
-from apprentice.record.replay import replay_in
 from apprentice.tasks.eef_maps import action_to_target, target_to_action
-from apprentice.tasks.insert.config.franka.env_cfg import VARIANTS
 from apprentice.tasks.insert.mdp.sizes import CLEARANCE_M, PEG_LENGTH_M
 from apprentice.tasks.session import open_session
 
@@ -30,17 +21,6 @@ PEG, SOCKET, JOINTS = (
 def session():
     with open_session(TASK, num_envs=NUM_ENVS) as opened:
         yield opened
-
-
-def draw_from(session, variant):
-    session.env.event_manager.get_term_cfg("reset_objects").params["pose_ranges"] = VARIANTS[variant]
-
-
-def operate(session, variant, seeds):
-    """Episodes of the scripted operator."""
-    draw_from(session, variant)
-    numbers, cfg = iter(seeds), RecordCfg(device=("scripted",), demos=len(seeds))
-    return list(EpisodeLoop(session, scripted_operators(session), cfg).run(lambda: next(numbers, None)))
 
 
 def place(session, offset_m, tilt_rad, yaw_rad, fingers_m=0.04):
@@ -142,10 +122,4 @@ def test_what_an_action_asks_for_is_the_target_that_it_was_made_from(session):
 
 
 def test_few_demos_become_many_and_replay_bit_for_bit(session, tmp_path):
-    draw_from(session, "d0")
-    source, count = record(session, tmp_path / "source.hdf5", 4), NUM_ENVS
-    assert all(demo.bit_exact for demo in replay_in(session, source, ReplayCfg(certify=False)).demos)
-    cfg = AugmentCfg(demos=count, seed=50, task=TASK, threads=1)
-    assignments = map(Assignment, range(count))
-    finished = list(Rollout(session, make_planners(session, source, cfg), cfg).run(lambda: next(assignments, None)))
-    assert sum(one.outcome.success for one in finished) >= 0.8 * count
+    assert multiply(session, tmp_path, NUM_ENVS) >= 0.8

@@ -7,7 +7,8 @@ import pytest
 from apprentice.errors import UserError
 from apprentice.tasks.infer import DemoStructure, demo_structure, infer_task
 from apprentice.tasks.oracle import find_oracle
-from apprentice.tasks.registry import apply_variant, known_tasks, load_env_cfg, resolve_task, task_info
+from apprentice.tasks.registry import apply_variant, known_tasks, load_env_cfg, reset_ranges, resolve_task, task_info
+from apprentice.tasks.tabletop.mdp.events import sample_poses
 
 OURS = "Apprentice-Stack-Franka"
 INSERT = "Apprentice-Insert-Franka"
@@ -75,17 +76,40 @@ def test_the_insertion_task_is_one_peg_one_socket_and_two_subtasks():
     assert find_oracle(info).stages[0].moved == "peg"
 
 
-def test_wider_insertion_variants_contain_narrower_ones():
-    for narrow, wide in pairwise(_insertion_ranges(variant) for variant in task_info(INSERT).variants):
+TABLETOP = ("Apprentice-Bins-Franka", "Apprentice-Insert-Franka", "Apprentice-Lift-Franka")
+
+
+@pytest.mark.parametrize("task", TABLETOP)
+def test_a_table_top_task_has_all_that_the_commands_need(task):
+    info = task_info(task)
+    assert info.mimic and info.eef_names == ("franka",) and info.success == "success"
+    assert (info.action_dim, info.control_hz, info.variants) == (7, 20.0, ("d0", "d1", "d2"))
+    parts = info.subtasks["franka"]
+    assert {name for name, _ in parts} <= set(info.objects) == set(info.symmetry)
+    assert all(signal for _, signal in parts[:-1]) and parts[-1][1] is None
+    signals = {signal for _, signal in parts if signal}
+    shown = DemoStructure(
+        eef_names=frozenset(info.eef_names),
+        objects=frozenset(info.objects),
+        signals=frozenset(signals),
+        action_dim=7,
+    )
+    assert infer_task(shown).task == task
+    assert find_oracle(info).stages
+
+
+@pytest.mark.parametrize("task", TABLETOP)
+def test_wider_variants_of_table_top_tasks_contain_narrower_ones(task):
+    for narrow, wide in pairwise(reset_ranges(task, variant) for variant in task_info(task).variants):
         for name, ranges in narrow.items():
             for axis, (low, high) in ranges.items():
                 assert wide[name][axis][0] <= low and high <= wide[name][axis][1], (name, axis)
 
 
-def _insertion_ranges(variant):
-    cfg = load_env_cfg(INSERT)
-    apply_variant(cfg, variant)
-    return cfg.events.reset_objects.params["pose_ranges"]
+def test_ranges_without_room_are_refused():
+    close = {"x": (0.5, 0.51), "y": (0.0, 0.01), "yaw": (0.0, 0.0)}
+    with pytest.raises(UserError, match="footprints"):
+        sample_poses({"a": close, "b": close}, {"a": 0.05, "b": 0.05})
 
 
 def test_joint_and_absolute_actions_are_counted():

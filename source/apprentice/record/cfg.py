@@ -26,7 +26,8 @@ class RecordCfg:
     seed: int = 0
     """Seed of the first episode; the next ones count on."""
     max_steps: int | None = None
-    """Control steps after which an episode is discarded; by default 600, and 6,000 for people."""
+    """Control steps after which an episode is discarded; by default the task's episode length, at least 600, and 6,000
+    for people."""
     held_steps: int = 10
     """Control steps in a row for which success must hold; then the episode is saved."""
     keep_failed: bool = False
@@ -71,7 +72,7 @@ class RecordCfg:
 
     @property
     def longest(self) -> int:
-        """Control steps after which an episode is discarded."""
+        """Control steps after which an episode is discarded; a scripted operator has a long task's episode length."""
         return self.max_steps if self.max_steps is not None else 600 if self.scripted else 6000
 
 

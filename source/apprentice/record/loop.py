@@ -72,6 +72,9 @@ class EpisodeLoop:
         self._session, self._operators, self._cfg = session, operators, cfg
         self._pace, self._rewinds, self._watcher, self._pipeline = pace, rewinds, watcher, pipeline
         self._countdown = round(countdown_s * session.control_hz)
+        # a scripted operator has the time that the task allows; people have more
+        scripted = cfg.scripted and cfg.max_steps is None
+        self._longest = max(cfg.longest, session.env.max_episode_length) if scripted else cfg.longest
         self._dt = 1.0 / session.control_hz
         self._clock = clock or self._time
         self._retarget = Retarget(retarget or RetargetCfg(), num_envs=session.num_envs, control_hz=session.control_hz)
@@ -261,7 +264,7 @@ class EpisodeLoop:
             slot.held = slot.held + 1 if success[env_id] else 0
             if slot.held >= self._cfg.held_steps:
                 slot.state = after(slot.state, Signal.HELD)
-            elif step >= self._cfg.longest:
+            elif step >= self._longest:
                 slot.state = after(slot.state, Signal.TIMEOUT)
 
     def _actions(self, frames: list[TeleopFrame | None]) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:

@@ -55,8 +55,10 @@ class Stage:
     """Object that the stage brings into place; None where that is not checked."""
     onto: str | None = None
     """Object on which it belongs."""
+    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where on that, in its frame (m)."""
     height_m: float = 0.0
-    """Height of the one's centre above the other's when it is in place (m)."""
+    """Height of the one's centre above that place when it is there (m)."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -69,13 +71,21 @@ class Oracle:
     """In order."""
 
 
-def pick_and_place(moved: str, onto: str, *, height_m: float, clearance_m: float = 0.1) -> Stage:
+def pick_and_place(
+    moved: str,
+    onto: str,
+    *,
+    height_m: float,
+    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    clearance_m: float = 0.1,
+) -> Stage:
     """Grasp one object from above and set it down on another.
 
     Args:
         moved: Object to grasp at its centre.
         onto: Object to put it on.
-        height_m: Height of the one's centre above the other's when it is in place.
+        height_m: Height of the one's centre above that place when it is there.
+        at_m: Where to put it, in the frame of `onto`.
         clearance_m: Free height above everything that is passed over, from the centre of the object passed.
     """
     waypoints = (
@@ -83,12 +93,12 @@ def pick_and_place(moved: str, onto: str, *, height_m: float, clearance_m: float
         Waypoint(about=moved, height_m=0.0, closed=False, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
         Waypoint(about=None, height_m=clearance_m, closed=True, brings=moved),
-        Waypoint(about=onto, height_m=height_m + 0.6 * clearance_m, closed=True, brings=moved),
-        Waypoint(about=onto, height_m=height_m + 0.003, closed=True, careful=True, brings=moved),
+        Waypoint(about=onto, height_m=height_m + 0.6 * clearance_m, closed=True, brings=moved, at_m=at_m),
+        Waypoint(about=onto, height_m=height_m + 0.003, closed=True, careful=True, brings=moved, at_m=at_m),
         Waypoint(about=None, height_m=0.0, closed=False),
         Waypoint(about=None, height_m=clearance_m, closed=False),
     )
-    return Stage(waypoints=waypoints, moved=moved, onto=onto, height_m=height_m)
+    return Stage(waypoints=waypoints, moved=moved, onto=onto, at_m=at_m, height_m=height_m)
 
 
 def pick_and_insert(

@@ -24,18 +24,16 @@ bodies."""
 
 @configclass
 class Part:
-    """A box or a standing cylinder of a compound body."""
+    """A box of a compound body. Boxes only: cylinders keep rocking on MuJoCo's flat ground."""
 
     at_m: Triple = (0.0, 0.0, 0.0)
     """Its centre in the body's frame."""
     size_m: Triple = (0.04, 0.04, 0.04)
-    """Its edges; of a cylinder the diameter, twice, and the height."""
+    """Its edges."""
     colour: Triple = (0.5, 0.5, 0.5)
     """Red, green and blue, 0 to 1."""
     yaw_rad: float = 0.0
     """Turn about the vertical axis."""
-    round: bool = False
-    """Whether it is a cylinder."""
 
 
 @clone
@@ -80,15 +78,8 @@ def add_parts(prim_path: str, cfg: CompoundCfg) -> None:
             func: Any = look.func
             func(looks[part.colour], look)
         path = f"{prim_path}/geometry/part_{number}"
-        place: Any = {
-            "translation": part.at_m,
-            "orientation": (0.0, 0.0, math.sin(part.yaw_rad / 2), math.cos(part.yaw_rad / 2)),
-        }
-        if part.round:
-            shape = {"radius": part.size_m[0] / 2, "height": part.size_m[2], "axis": "Z"}
-            create_prim(path, "Cylinder", attributes=shape, **place)
-        else:
-            create_prim(path, "Cube", scale=part.size_m, attributes={"size": 1.0}, **place)
+        turn = (0.0, 0.0, math.sin(part.yaw_rad / 2), math.cos(part.yaw_rad / 2))
+        create_prim(path, "Cube", translation=part.at_m, orientation=turn, scale=part.size_m, attributes={"size": 1.0})
         apply_schema_props(
             cfg.collision_props, path, schemas.apply_collision_properties, schemas.define_collision_properties, stage
         )
@@ -149,9 +140,16 @@ def cuboid(size_m: Triple, colour: Triple) -> tuple[Part, ...]:
     return (Part(size_m=size_m, colour=colour),)
 
 
-def cylinder(diameter_m: float, height_m: float, colour: Triple) -> tuple[Part, ...]:
-    """A standing cylinder around the body's origin."""
-    return (Part(size_m=(diameter_m, diameter_m, height_m), colour=colour, round=True),)
+def hexagon(width_m: float, height_m: float, colour: Triple) -> tuple[Part, ...]:
+    """A standing prism with six sides around the body's origin: three boxes, each between two of them.
+
+    Args:
+        width_m: From side to side. One pair faces along y.
+        height_m: Its height.
+        colour: Red, green and blue, 0 to 1.
+    """
+    size = (width_m / math.sqrt(3), width_m, height_m)
+    return tuple(Part(size_m=size, colour=colour, yaw_rad=k * math.pi / 3) for k in range(3))
 
 
 def square_ring(hole_m: float, wall_m: float, height_m: float, colour: Triple) -> tuple[Part, ...]:

@@ -308,5 +308,5 @@ def _point(pose: Pose, at_m: tuple[float, float, float]) -> Vector:
 def _in_place(stage: Stage, view: View) -> bool:
     if stage.moved is None or stage.onto is None:
         return True
-    off = view.object_poses[stage.moved][:3, 3] - view.object_poses[stage.onto][:3, 3]
+    off = view.object_poses[stage.moved][:3, 3] - _point(view.object_poses[stage.onto], stage.at_m)
     return float(np.linalg.norm(off[:2])) < 0.02 and abs(off[2] - stage.height_m) < 0.01

@@ -33,7 +33,7 @@ VARIANTS: dict[str, Mapping[str, Ranges]] = {
 class LiftSceneCfg(TabletopSceneCfg):
     """A cube."""
 
-    cube = free(CUBE, cuboid((EDGE_M,) * 3, (0.85, 0.2, 0.15)), mass_kg=0.1, at_m=(0.5, 0.0, EDGE_M / 2))
+    cube = free(CUBE, cuboid((EDGE_M, EDGE_M, EDGE_M), (0.85, 0.2, 0.15)), mass_kg=0.1, at_m=(0.5, 0.0, EDGE_M / 2))
 
 
 @configclass

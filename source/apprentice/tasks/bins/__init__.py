@@ -1,0 +1,5 @@
+"""Sorting objects into bins."""
+
+from .config import franka
+
+__all__ = ["franka"]

@@ -1,0 +1,1 @@
+"""Sorting objects into bins, by robot."""
