@@ -8,7 +8,9 @@ import pytest
 from pxr import Usd, UsdPhysics, UsdShade
 
 from apprentice.errors import UserError
-from apprentice.robots.assets import PANDA, UR5E, UrdfModel, cache_dir, usd_path
+from apprentice.robots.assets import G1, PANDA, UR5E, UrdfModel, cache_dir, usd_path
+from apprentice.robots.g1 import SIDES, WAIST_JOINTS, arm_joints, hand
+from apprentice.robots.g1_urdf import standing
 from apprentice.robots.ur5e_urdf import assembled
 
 
@@ -103,6 +105,14 @@ def test_arm_and_gripper_of_one_package_become_one_robot():
     assert sum(prim.HasAPI(UsdPhysics.ArticulationRootAPI) for prim in stage.Traverse()) == 1
 
 
-def test_a_package_without_the_arm_is_named(tmp_path):
+def test_a_humanoid_that_stands_moves_its_waist_arms_and_fingers():
+    stage = Usd.Stage.Open(str(usd_path(G1)))
+    moving = {prim.GetName() for prim in stage.Traverse() if prim.IsA(UsdPhysics.RevoluteJoint)}
+    assert moving == {*WAIST_JOINTS, *(name for side in SIDES for name in (*arm_joints(side), *hand(side).open))}
+
+
+def test_a_package_without_the_robot_is_named(tmp_path):
     with pytest.raises(UserError, match=r"ur5e\.urdf in airo-models.*force-reinstall"):
         assembled(tmp_path)
+    with pytest.raises(UserError, match=r"g1_29dof_with_hand_rev_1_0\.urdf in example-robot-data.*force-reinstall"):
+        standing(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from apprentice.errors import UserError
-from apprentice.tasks.oracle import Oracle, find_oracle, pick_and_place
+from apprentice.tasks.oracle import FORWARD, Oracle, Stage, Waypoint, find_oracle, pick_and_place
 from apprentice.teleop.frame import Command
 from apprentice.teleop.sources.base import View
 from apprentice.teleop.sources.scripted import ScriptedCfg, ScriptedOperator
@@ -133,6 +133,35 @@ def test_it_asks_to_start_once_and_sees_the_world_late():
     _, _, frames = play(0, **cfg)
     assert [frame.events for frame in frames[:2]] == [(Command.START,), ()]
     assert all(frame.events == () for frame in frames[1:])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_hand_that_reaches_forward_comes_from_behind_and_turns_with_the_object(seed):
+    world = World(seed)
+    world.hand[:3, :3] = FORWARD
+    world.hand[:3, 3] = 0.25, -0.1, 0.2
+    waypoints = (
+        Waypoint(about="b", height_m=0.0, closed=False, off_m=(0.0, 0.0, -0.12)),
+        Waypoint(about="b", height_m=0.0, closed=False, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=0.1, closed=True, brings="b"),
+    )
+    way = Oracle(eef="arm", stages=(Stage(waypoints=waypoints),), held=FORWARD, miss_m=0.12)
+    operator = ScriptedOperator(way, control_hz=HZ, seed=seed, symmetry={"b": 4}, cfg=ScriptedCfg(miss_chance=0.3))
+    cube, path = world.cubes["b"].copy(), []
+    for tick in range(600):
+        operator.advance(tick / HZ, world.view())
+        path.append((np.linalg.inv(cube) @ world.hand, world.held))
+        world.step(operator.latest().hands["arm"])
+        if operator.done:
+            break
+    assert operator.done and world.cubes["b"][2, 3] > 0.09
+    grasp = next(place for place, (_, held) in enumerate(path) if held)
+    pointing = path[grasp][0][:3, 2]
+    assert abs(pointing[2]) < 0.05 and min(abs(pointing[0]), abs(pointing[1])) < 0.2  # level, along a side of the cube
+    beside = [off - (off @ pointing) * pointing for off in (hand[:3, 3] for hand, _ in path[:grasp])]
+    near = [np.linalg.norm(one) for (hand, _), one in zip(path, beside, strict=False) if hand[:3, 3] @ pointing > -0.06]
+    assert max(near) < 0.03  # nothing but along its own axis
 
 
 def test_a_task_without_a_script_says_so():

@@ -71,4 +71,7 @@ def pipeline_for(session: Session, devices: Sequence[str]) -> Pipeline | None:
 
 def retarget_for(session: Session) -> RetargetCfg:
     """How people's hands move the end effectors of a task."""
-    return RetargetCfg(base_yaw_rad=heading_rad(next(iter(session.env.scene.articulations.values()))))
+    return RetargetCfg(
+        base_yaw_rad=heading_rad(next(iter(session.env.scene.articulations.values()))),
+        lead_s=getattr(session.env, "lag_s", RetargetCfg.lead_s),
+    )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from apprentice.errors import UserError
 
-from . import ur5e_urdf
+from . import g1_urdf, ur5e_urdf
 
 POST_PROCESSING = 1
 """Version of what `convert` does to the model. Raise it with every change there, or users keep their old files."""
@@ -50,6 +50,11 @@ PANDA = UrdfModel(
 
 UR5E = UrdfModel(name="ur5e_robotiq_2f_85", package=ur5e_urdf.PACKAGE, root="airo_models", urdf=ur5e_urdf.assembled)
 """UR5e with a Robotiq 2F-85 gripper (package MIT). Box fingertips, convex hulls elsewhere."""
+
+G1 = UrdfModel(
+    name="g1_dex3", package=g1_urdf.PACKAGE, root="cmeel.prefix/share/example-robot-data", urdf=g1_urdf.standing
+)
+"""Unitree G1 with Dex3 hands on legs that stand still (BSD-3-Clause). Convex hulls."""
 
 
 def cache_dir() -> Path:

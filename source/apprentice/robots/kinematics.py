@@ -52,7 +52,7 @@ class Chain:
         Raises:
             UserError: If the file has no such link, or joints of other kinds lead to it.
         """
-        self._joints = _joints_to(str(usd), link)
+        self._joints = joints_to(str(usd), link)
         self._moving = [joint for joint in self._joints if joint.kind != "fixed"]
         self.names = tuple(joint.name for joint in self._moving)
         """Joints that move, from the base on."""
@@ -126,7 +126,7 @@ def _error(pose: Tensor, target: Tensor) -> Tensor:
     return torch.cat((position(target) - position(pose), turn), 1)
 
 
-def _joints_to(usd: str, link: str) -> list[_Joint]:
+def joints_to(usd: str, link: str) -> list[_Joint]:
     from pxr import Usd, UsdPhysics
 
     stage: Any = Usd.Stage.Open(usd)

@@ -12,10 +12,18 @@ from apprentice.errors import UserError
 
 from .registry import TaskInfo
 
+Axes = tuple[tuple[float, float, float], ...]
+"""An orientation: the axes of a grasp frame (see `apprentice.robots.hands`) in columns. Shape (3, 3)."""
+
+DOWN: Axes = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
+"""A hand that comes from above."""
+FORWARD: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))
+"""A hand that reaches along the environment's x axis, its fingers closing in the horizontal plane."""
+
 
 @dataclass(kw_only=True, frozen=True)
 class Waypoint:
-    """Where the hand goes next, pointing down."""
+    """Where the hand goes next, held as its oracle says."""
 
     about: str | None
     """Object to go to. None: where the hand was when this waypoint began."""
@@ -23,6 +31,8 @@ class Waypoint:
     """Height above the object's centre, or above where the hand was (m)."""
     closed: bool
     """Whether the gripper is closed."""
+    off_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """How far from that place, along the axes of the hand as it is held there (m): -z is short of it."""
     careful: bool = False
     """Whether to go slowly and arrive exactly; otherwise passing near is enough."""
     brings: str | None = None
@@ -69,6 +79,10 @@ class Oracle:
     """End effector that does it."""
     stages: tuple[Stage, ...]
     """In order."""
+    held: Axes = DOWN
+    """How the hand is held, but for a turn about the vertical axis that suits the object it goes to."""
+    miss_m: float = 0.05
+    """How far short of an object a grasp closes that misses it: so far that the fingers do not push it over (m)."""
 
 
 def pick_and_place(

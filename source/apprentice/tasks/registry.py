@@ -218,6 +218,8 @@ def _term_width(term: Any, scene: Any) -> int | None:
     kind = type(term).__name__
     if kind.startswith("Binary"):
         return 1
+    if (width := getattr(term, "width", None)) is not None:
+        return width
     if kind == "DifferentialInverseKinematicsActionCfg":
         if term.controller.command_type == "position":
             return 3

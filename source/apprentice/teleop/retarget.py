@@ -25,8 +25,8 @@ class RetargetCfg:
     turn_speed_rad_s: float = 2.5
     """Fastest that a target turns."""
     lead_s: float = 0.35
-    """How far ahead of the wanted motion the arm is commanded: the time that Isaac Lab's Franka lags behind a moving
-    target. Without it the arm trails, and runs on after the hand has stopped."""
+    """How far ahead of the wanted motion the arm is commanded: the time that it lags behind a moving target, here that
+    of Isaac Lab's Franka. Without it the arm trails, and runs on after the hand has stopped."""
     leash_m: float = 0.12
     """Farthest that a target gets away from the end effector, so that a blocked arm does not jump when freed."""
     leash_rad: float = 0.6

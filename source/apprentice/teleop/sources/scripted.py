@@ -20,6 +20,8 @@ from apprentice.teleop.sources.base import Mailbox, View
 
 Vector = NDArray[np.float64]
 
+_DOWN = np.array((0.0, 0.0, -1.0))
+
 
 @dataclass(kw_only=True, frozen=True)
 class ScriptedCfg:
@@ -48,7 +50,7 @@ class ScriptedCfg:
     pause_s: tuple[float, float] = (0.2, 0.7)
     """How long that takes."""
     miss_chance: float = 0.04
-    """How often a grasp closes above the object. It is noticed, and tried again."""
+    """How often a grasp closes short of the object. It is noticed, and tried again."""
     close_look: float = 0.15
     """Share of unsteadiness and inaccuracy that is left where something is fitted by looking closely."""
 
@@ -73,7 +75,6 @@ class ScriptedOperator:
     """How exactly it must be turned, for how exactly it must be placed."""
     _LOST_M = 0.045
     """An object this far from the fingers is not in them."""
-
     _FINGER_ROOM_M = 0.075
     """Another object nearer than this is in the way of a finger on its side."""
 
@@ -97,6 +98,7 @@ class ScriptedOperator:
         """
         self._oracle, self._cfg, self._dt = oracle, cfg or ScriptedCfg(), 1.0 / control_hz
         self._symmetry = symmetry or {}
+        self._held = np.array(oracle.held)
         self._rng = np.random.default_rng(seed)
         self._mailbox = Mailbox()
         self._speed = self._rng.uniform(*self._cfg.speed_m_s)
@@ -177,9 +179,8 @@ class ScriptedOperator:
             self._again()
             return np.zeros(6), self._closed
         self._closed = waypoint.closed
-        position, yaw = self._goal(waypoint, hand, view)
-        off = position - hand[:3, 3]
-        turn = self._turn(hand, yaw)
+        off = self._goal(waypoint, hand, view) - hand[:3, 3]
+        turn = self._turn(hand)
         if self._arrived(waypoint, off, turn):
             self._next(view)
         elif waypoint.careful and self._age_s > 2 * self._PATIENCE_S:
@@ -190,7 +191,10 @@ class ScriptedOperator:
             low, high = self._ASIDE_M
             if waypoint.within_m is not None:
                 low, high = (waypoint.within_m * factor for factor in self._ASIDE_FITTED)
-            off[2] *= np.clip((high - np.linalg.norm(off[:2])) / (high - low), 0.0, 1.0)
+            # what is in the hand comes down on its place; an empty hand comes in the direction in which it points
+            direction = _DOWN if waypoint.brings else self._pointing(self._yaw_goal)
+            along = (off @ direction) * direction
+            off -= along * (1.0 - np.clip((high - np.linalg.norm(off - along)) / (high - low), 0.0, 1.0))
         return self._twist(off, turn, self._careful if waypoint.careful else 1.0), self._closed
 
     @property
@@ -200,7 +204,7 @@ class ScriptedOperator:
     def _begin(self, waypoint: Waypoint, hand: Pose, view: View) -> None:
         cfg, rng = self._cfg, self._rng
         if self._home_yaw is None:
-            self._home_yaw = _yaw(hand)
+            self._home_yaw = self._yaw(hand)
         self._begun, self._age_s, self._lost_s = True, 0.0, 0.0
         self._pause_s = rng.uniform(*cfg.pause_s) if rng.random() < cfg.pause_chance else 0.0
         self._grip_s = rng.uniform(*cfg.grip_s)
@@ -210,18 +214,19 @@ class ScriptedOperator:
         self._aim = np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread)
         if waypoint.exact:
             self._aim, self._pause_s = np.zeros(3), 0.0
-        if waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance:
-            self._aim[2] += 0.05
-            self.mistakes += 1
-        self._yaw_goal = _yaw(hand)
+        missed = waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance
+        self._yaw_goal = self._yaw(hand)
         if waypoint.about is not None:
             self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, self._unsteady * cfg.aim_rad)
+        if missed:
+            self._aim -= self._oracle.miss_m * self._pointing(self._yaw_goal)
+            self.mistakes += 1
 
     def _natural_yaw(self, name: str, view: View) -> float:
         """The turn that suits the object, leaves room for the fingers, and is nearest to where the wrist is at ease."""
         assert self._home_yaw is not None
         period = 2 * np.pi / self._symmetry.get(name, 1)
-        apart = _yaw(view.object_poses[name]) - self._home_yaw
+        apart = _heading(view.object_poses[name]) - self._home_yaw
         nearest = self._home_yaw + (apart + period / 2) % period - period / 2
         turns = [nearest + k * period for k in (0, 1, -1)] if period < np.pi else [nearest]
         free = [yaw for yaw in turns if not self._is_cramped(name, yaw, view)]
@@ -229,7 +234,7 @@ class ScriptedOperator:
 
     def _is_cramped(self, name: str, yaw: float, view: View) -> bool:
         """Whether another object lies where a finger would go."""
-        fingers = np.array((np.sin(yaw), -np.cos(yaw)))
+        fingers = self._oriented(yaw)[:2, 1]
         here = view.object_poses[name][:3, 3]
         for other in view.object_poses.values():
             off = other[:3, 3] - here
@@ -239,14 +244,16 @@ class ScriptedOperator:
                 return True
         return False
 
-    def _goal(self, waypoint: Waypoint, hand: Pose, view: View) -> tuple[Vector, float]:
+    def _goal(self, waypoint: Waypoint, hand: Pose, view: View) -> Vector:
         above = self._from if waypoint.about is None else _point(view.object_poses[waypoint.about], waypoint.at_m)
         if waypoint.place_m is not None:
             above = np.array(waypoint.place_m)
         position = above + (0.0, 0.0, waypoint.height_m) + self._aim
+        if any(waypoint.off_m):
+            position = position + self._oriented(self._yaw_goal) @ waypoint.off_m
         if (waypoint.about is not None or waypoint.place_m is not None) and waypoint.brings:
             position = position + (hand[:3, 3] - view.object_poses[waypoint.brings][:3, 3])
-        return position, self._yaw_goal
+        return position
 
     def _arrived(self, waypoint: Waypoint, off: Vector, turn: Vector) -> bool:
         if _stands_still(waypoint):
@@ -279,10 +286,22 @@ class ScriptedOperator:
             return
         self._stage, self._place = self._stage + 1, 0
 
-    def _turn(self, hand: Pose, yaw: float) -> Vector:
-        """Rotation vector from the hand's orientation to pointing down at a yaw. Shape (3,)."""
-        down = Rotation.from_euler("z", yaw) * Rotation.from_euler("x", np.pi)
-        return (down * Rotation.from_matrix(hand[:3, :3]).inv()).as_rotvec()
+    def _turn(self, hand: Pose) -> Vector:
+        """Rotation vector from the hand's orientation to how it is held for its goal. Shape (3,)."""
+        goal = Rotation.from_matrix(self._oriented(self._yaw_goal))
+        return (goal * Rotation.from_matrix(hand[:3, :3]).inv()).as_rotvec()
+
+    def _oriented(self, yaw: float) -> Vector:
+        """How the hand is held, turned about the vertical axis. Shape (3, 3)."""
+        return Rotation.from_euler("z", yaw).as_matrix() @ self._held
+
+    def _pointing(self, yaw: float) -> Vector:
+        """The direction in which the hand points, turned about the vertical axis. Shape (3,)."""
+        return self._oriented(yaw)[:, 2]
+
+    def _yaw(self, hand: Pose) -> float:
+        """Turn about the vertical axis from how the hand is held at first to how it is now."""
+        return _heading(hand[:3, :3] @ self._held.T)
 
     def _twist(self, off: Vector, turn: Vector, care: float) -> Vector:
         linear = _limited(self._GAIN * off, self._speed * care)
@@ -290,10 +309,11 @@ class ScriptedOperator:
 
 
 def _stands_still(waypoint: Waypoint) -> bool:
-    return waypoint.about is None and waypoint.place_m is None and waypoint.height_m == 0.0
+    return waypoint.about is waypoint.place_m is None and not (waypoint.height_m or any(waypoint.off_m))
 
 
-def _yaw(pose: Pose) -> float:
+def _heading(pose: Pose) -> float:
+    """Direction of the x axis, seen from above (rad). Shape (3, 3) or (4, 4)."""
     return float(np.arctan2(pose[1, 0], pose[0, 0]))
 
 

@@ -8,17 +8,11 @@ from isaaclab.envs.mimic_env_cfg import SubTaskConfig, SubTaskConstraintConfig, 
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
+from apprentice.tasks.hands_cfg import Ranges, box, observed
+from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.two_arms.config.franka import HANDOVER_TASK_ID
-from apprentice.tasks.two_arms.env_cfg import (
-    ACROSS_RAD,
-    Ranges,
-    TwoArmsPolicyCfg,
-    TwoArmsSceneCfg,
-    TwoArmsTaskCfg,
-    box,
-    observed,
-)
-from apprentice.tasks.two_arms.mdp import conditions, observations
+from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
+from apprentice.tasks.two_arms.mdp import conditions
 
 STICK_M = (0.34, 0.04, 0.03)
 """Size of the stick."""
@@ -51,16 +45,16 @@ VARIANTS: dict[str, dict[str, Ranges]] = {
 class HandoverSceneCfg(TwoArmsSceneCfg):
     """Two arms, a stick and a pad."""
 
-    stick = box("stick", STICK_M, 0.1, (0.8, 0.3, 0.2))
-    pad = box("pad", PAD_M, 2.0, (0.3, 0.5, 0.3))
+    stick = box("stick", STICK_M, 0.1, (0.8, 0.3, 0.2), yaw_rad=ACROSS_RAD)
+    pad = box("pad", PAD_M, 2.0, (0.3, 0.5, 0.3), yaw_rad=ACROSS_RAD)
 
 
 @configclass
 class HandoverPolicyCfg(TwoArmsPolicyCfg):
     """What a policy sees."""
 
-    stick = observed(observations.object_state, name="stick")
-    pad = observed(observations.object_state, name="pad")
+    stick = observed(object_state, name="stick")
+    pad = observed(object_state, name="pad")
 
 
 @configclass

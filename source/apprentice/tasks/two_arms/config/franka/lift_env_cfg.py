@@ -13,17 +13,11 @@ from isaaclab.envs.mimic_env_cfg import (
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
+from apprentice.tasks.hands_cfg import Ranges, box, observed
+from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.two_arms.config.franka import LIFT_TASK_ID
-from apprentice.tasks.two_arms.env_cfg import (
-    ACROSS_RAD,
-    Ranges,
-    TwoArmsPolicyCfg,
-    TwoArmsSceneCfg,
-    TwoArmsTaskCfg,
-    box,
-    observed,
-)
-from apprentice.tasks.two_arms.mdp import conditions, observations
+from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
+from apprentice.tasks.two_arms.mdp import conditions
 from apprentice.tasks.two_arms.mdp.scene import EEFS
 
 TRAY_M = (0.44, 0.04, 0.03)
@@ -43,14 +37,14 @@ VARIANTS: dict[str, dict[str, Ranges]] = {
 class LiftSceneCfg(TwoArmsSceneCfg):
     """Two arms and a tray."""
 
-    tray = box("tray", TRAY_M, 0.25, (0.2, 0.4, 0.7))
+    tray = box("tray", TRAY_M, 0.25, (0.2, 0.4, 0.7), yaw_rad=ACROSS_RAD)
 
 
 @configclass
 class LiftPolicyCfg(TwoArmsPolicyCfg):
     """What a policy sees."""
 
-    tray = observed(observations.object_state, name="tray")
+    tray = observed(object_state, name="tray")
 
 
 @configclass

@@ -1,0 +1,1 @@
+"""Humanoid tasks, by robot."""

@@ -1,0 +1,1 @@
+"""Terms of the humanoid tasks. All of them work on all environments at once."""

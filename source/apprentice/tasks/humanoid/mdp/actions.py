@@ -1,0 +1,89 @@
+"""The action that moves a humanoid's hands: all of them, and the joints that they share, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, field
+from typing import Any
+
+import torch
+from isaaclab.managers import ActionTerm, ActionTermCfg
+from isaaclab.utils import configclass
+from torch import Tensor
+
+from apprentice.poses import exp_rotation, inverse, make_pose, position, rotation, rotation_from_quat
+from apprentice.robots.whole_body import WholeBody, WholeBodyCfg
+from apprentice.sim.joint_targets import JointTargets
+
+
+class WholeBodyAction(ActionTerm):
+    """Moves E end effectors to where they are asked to go, for all environments at once.
+
+    Of each end effector an action holds a displacement (m) and a rotation vector (rad) in the axes of the environment,
+    as Isaac Lab's differential IK in relative mode. Solved once per control step; the joints' controllers do the rest.
+    """
+
+    cfg: WholeBodyActionCfg
+    _asset: Any
+
+    def __init__(self, cfg: WholeBodyActionCfg, env: Any) -> None:
+        super().__init__(cfg, env)
+        tools = {link: torch.tensor(frame) for link, frame in cfg.tools.items()}
+        rest = dict(zip(self._asset.joint_names, self._asset.data.default_joint_pos.torch[0].tolist(), strict=True))
+        self._body = WholeBody(self._asset.cfg.spawn.usd_path, tools, rest=rest, cfg=cfg.solver)
+        self._joint_ids = [self._asset.joint_names.index(name) for name in self._body.names]
+        self._raw_actions = torch.zeros(self.num_envs, self.action_dim, device=self.device)
+        self._processed_actions = self._joints().float()
+        self._targets = JointTargets(self._asset, self._joint_ids)
+
+    @property
+    def action_dim(self) -> int:
+        return self.cfg.width
+
+    @property
+    def raw_actions(self) -> Tensor:
+        return self._raw_actions
+
+    @property
+    def processed_actions(self) -> Tensor:
+        """Joint targets (rad). Shape (N, D)."""
+        return self._processed_actions
+
+    def process_actions(self, actions: Tensor) -> None:
+        self._raw_actions[:] = actions
+        joints = self._joints()
+        root = self._asset.data.root_link_pose_w.torch[:, None].double().cpu()
+        root = make_pose(root[..., :3], rotation_from_quat(root[..., 3:7]))
+        here = root @ self._body.forward(joints)
+        asked = self.cfg.scale * actions.double().cpu().unflatten(1, (-1, 6))
+        turned = exp_rotation(asked[..., 3:]) @ rotation(here)
+        targets = inverse(root) @ make_pose(position(here) + asked[..., :3], turned)
+        self._processed_actions[:] = self._body.solve(targets, joints).float()
+
+    def apply_actions(self) -> None:
+        self._targets.write(self._processed_actions)
+
+    def reset(self, env_ids: Sequence[int] | None = None) -> None:
+        self._raw_actions[slice(None) if env_ids is None else env_ids] = 0.0
+
+    def _joints(self) -> Tensor:
+        """Positions of the joints that are solved for (rad). Shape (N, D)."""
+        return self._asset.data.joint_pos.torch[:, self._joint_ids].double().cpu()
+
+
+@configclass
+class WholeBodyActionCfg(ActionTermCfg):
+    """Of `WholeBodyAction`."""
+
+    class_type: Any = WholeBodyAction
+    tools: Mapping[str, tuple[tuple[float, ...], ...]] = MISSING  # pyright: ignore[reportAssignmentType]
+    """By link, the frame that is controlled, in the link's. Shape (4, 4). Their order is that of the action."""
+    scale: float = 1.0
+    """Share of what is asked for that is gone in a step."""
+    solver: WholeBodyCfg = field(default_factory=WholeBodyCfg)
+    """How joints are found."""
+
+    @property
+    def width(self) -> int:
+        """Numbers that it takes of an action."""
+        return 6 * len(self.tools)

@@ -1,0 +1,68 @@
+"""When a humanoid's hand holds something, and when that is where it belongs. All of these can be held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apprentice.poses import position, rotation
+
+from .scene import closure, grasp_point, speed
+
+WITHIN_M = 0.045
+"""Farthest that what is grasped is from the middle of the hand."""
+CLOSED_ON = 0.15
+"""Mean closure of a hand from which its fingers are on something between them."""
+OPEN = 0.1
+"""Mean closure below which a hand counts as open."""
+AT_REST_M_S = 0.05
+"""Speed below which an object rests."""
+UPRIGHT = 0.97
+"""Least cosine of the slope of what stands upright."""
+
+
+def held(env: Any, eef: str, name: str, low_m: float, high_m: float) -> Tensor:
+    """Whether a hand is closed around an object. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The hand.
+        name: The object, long along its z axis.
+        low_m: From where on along that axis it is this hand's to hold.
+        high_m: Up to where.
+    """
+    point = grasp_point(env, eef, name)
+    inside = (point[:, 2] > low_m) & (point[:, 2] < high_m)
+    near = torch.linalg.vector_norm(point[:, :2], dim=1) < WITHIN_M
+    return inside & near & (closure(env, eef).mean(1) > CLOSED_ON)
+
+
+def lifted(env: Any, eef: str, name: str, low_m: float, high_m: float, height_m: float) -> Tensor:
+    """Whether a hand holds an object's centre above a height. Shape (N,). Other arguments as of `held`."""
+    return held(env, eef, name, low_m, high_m) & (position(env.object_pose(name))[:, 2] > height_m)
+
+
+def released(env: Any, eef: str) -> Tensor:
+    """Whether a hand is open. Shape (N,)."""
+    return closure(env, eef).mean(1) < OPEN
+
+
+def stands_on(env: Any, eef: str, name: str, onto: str, height_m: tuple[float, float], offset_m: float) -> Tensor:
+    """Whether an object stands upright on another, at rest and released. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The hand that put it there.
+        name: The object.
+        onto: What it stands on.
+        height_m: Lowest and highest that the one's centre is above the other's.
+        offset_m: Largest horizontal distance of their centres.
+    """
+    pose = env.object_pose(name)
+    off = position(pose) - position(env.object_pose(onto))
+    on = (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
+    on &= torch.linalg.vector_norm(off[:, :2], dim=1) < offset_m
+    upright = rotation(pose)[:, 2, 2] > UPRIGHT
+    return on & upright & released(env, eef) & (speed(env, name) < AT_REST_M_S)
