@@ -78,6 +78,7 @@ class PushWorld:
             eef_names=("hand",),
             objects=("button", "pad"),
             symmetry={"button": 1, "pad": 1},
+            cubes=(),
             subtasks={"hand": (("button", "press"), ("pad", None))},
             mimic=True,
         )

@@ -28,6 +28,7 @@ class TabletopWorld:
             eef_names=["hand"],
             objects=["red", "blue"],
             symmetry={"red": 1, "blue": 1},
+            cubes=(),
             subtasks={"hand": (("red", "lift"), ("red", None))},
         )
         self.hand = torch.zeros(num_envs, 3)

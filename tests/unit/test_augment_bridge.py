@@ -288,3 +288,17 @@ def test_rrt_leads_through_a_gap_and_gives_up_where_there_is_none():
         count = max(1, math.ceil(float(np.linalg.norm(other - one)) / RESOLUTION))
         assert all(free(one + (other - one) * (k / count)) for k in range(count + 1))
     assert find_way(start, goal, -high, high, lambda q: free(q, 2.0), np.random.default_rng(3)) is None
+
+
+def test_where_both_ends_are_shut_in_the_search_gives_up():
+    low = np.array([-3.0, -3.0])
+    asked = 0
+
+    def free(q: np.ndarray) -> bool:
+        nonlocal asked
+        asked += 1
+        return bool(min(np.linalg.norm(q - 1.0), np.linalg.norm(q + 1.0)) < 0.01)
+
+    assert find_way(np.full(2, -1.0), np.full(2, 1.0), low, -low, free, np.random.default_rng(0)) is None
+    assert asked < 20_000
+    assert find_way(np.full(2, -1.0), np.full(2, 2.0), low, -low, free, np.random.default_rng(0)) is None

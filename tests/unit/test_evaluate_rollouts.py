@@ -38,6 +38,7 @@ class PointWorld:
             eef_names=["hand"],
             objects=["button"],
             symmetry={"button": 1},
+            cubes=(),
             subtasks={"hand": (("button", "reach"), ("button", None))},
         )
         self.point, self.button = torch.zeros(num_envs, 2), torch.zeros(num_envs, 2)

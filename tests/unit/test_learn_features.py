@@ -1,12 +1,13 @@
 """What a policy sees of objects does not depend on what cannot be seen."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features
-from apprentice.poses import exp_rotation, make_pose, rotation_z
+from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_z
 
 
 def scene(yaw: float, order: int) -> tuple[dict[str, torch.Tensor], FeatureCfg]:
@@ -24,6 +25,20 @@ def test_turning_an_object_onto_itself_changes_nothing(order: int):
     between, _ = scene(0.3 + math.pi / order, order)
     torch.testing.assert_close(features(before, cfg), features(after, cfg), atol=1e-5, rtol=0)
     assert (features(before, cfg) - features(between, cfg)).abs().max() > 0.1
+
+
+def test_a_cube_on_its_side_is_seen_like_one_on_its_bottom_and_a_cup_is_not():
+    upright, plain = scene(0.3, 4)
+    cfg = replace(plain, cubes=("cube",))
+    tipped = exp_rotation(torch.tensor([[math.pi / 2, 0.0, 0.0]]))
+    fallen = dict(upright)
+    for name in ("cube", "cup"):
+        pose = upright[OBJECT_POSE + name]
+        fallen[OBJECT_POSE + name] = make_pose(position(pose), rotation(pose) @ tipped)
+    cup_stands = fallen | {OBJECT_POSE + "cup": upright[OBJECT_POSE + "cup"]}
+    torch.testing.assert_close(features(cup_stands, cfg), features(upright, cfg), atol=1e-5, rtol=0)
+    assert (features(fallen, cfg) - features(upright, cfg)).abs().max() > 0.1
+    assert (features(cup_stands, plain) - features(upright, plain)).abs().max() > 0.1
 
 
 def test_before_the_first_action_the_gripper_counts_as_told_what_demos_begin_with():

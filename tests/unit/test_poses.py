@@ -105,6 +105,23 @@ def test_turning_about_z_is_the_exponential_of_a_z_vector(angle):
     assert_close(poses.rotation_z(vector[2]), poses.exp_rotation(vector))
 
 
+@relaxed
+@given(pose=batches)
+def test_a_cube_set_upright_is_the_same_cube_and_the_same_however_it_was_named(pose):
+    """All 24 names of its axes give one pose, up to quarter turns about the vertical."""
+    up = poses.set_upright(pose)
+    assert_close(torch.linalg.det(poses.rotation(up)), torch.ones(2, dtype=torch.float64))
+    assert bool((up[:, 2, 2] >= up[:, 2, :2].abs().amax(-1) - 1e-12).all())
+    named = poses.rotation(poses.inverse(pose) @ up)
+    assert_close(named.abs().sort(-1).values, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(2, 3, 3))
+    for turn in Rotation.create_group("O").as_matrix():
+        other = poses.make_pose(poses.position(pose), poses.rotation(pose) @ torch.from_numpy(turn))
+        same = poses.inverse(up) @ poses.set_upright(other)
+        if bool((up[:, 2, 2] > up[:, 2, :2].abs().amax(-1) + 1e-6).all()):  # else two sides are equally far up
+            assert_close(same[:, 2, 2], torch.ones(2, dtype=torch.float64), 1e-6)
+        assert_close(same[:, :3, 3], torch.zeros(2, 3, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0,)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_any_batch_shape_and_float_type_is_kept(shape, dtype):
@@ -116,6 +133,7 @@ def test_any_batch_shape_and_float_type_is_kept(shape, dtype):
         (poses.quat_from_rotation(rotation), (4,)),
         (poses.log_rotation(rotation), (3,)),
         (poses.rotation_angle(rotation), ()),
+        (poses.set_upright(pose), (4, 4)),
     ]:
         assert value.shape == (*shape, *tail)
         assert value.dtype == dtype

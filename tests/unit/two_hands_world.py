@@ -86,6 +86,7 @@ class TwoHandsWorld:
             eef_names=EEFS,
             objects=("left_button", "right_button", "bar"),
             symmetry={"left_button": 1, "right_button": 1, "bar": 1},
+            cubes=(),
             subtasks={eef: tuple((p.object_ref, p.subtask_term_signal) for p in subtasks[eef]) for eef in EEFS},
             mimic=True,
         )

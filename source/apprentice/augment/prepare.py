@@ -56,6 +56,7 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg, transfer: Transfe
         objects=list(session.object_poses()),
         signals=sorted({part.subtask_term_signal for parts in subtasks.values() for part in parts[:-1]}),
         to_gripper=(lambda actions: action_to_gripper(env, actions)) if transfer is None else transfer.gripper,
+        cubes=info.cubes if cfg.use_symmetry else (),
     )
     if cfg.cut_pauses:
         demos = [without_pauses(demo, session.control_hz) for demo in demos]

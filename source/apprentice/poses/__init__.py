@@ -1,6 +1,6 @@
 """Rigid transforms in torch: homogeneous poses of shape (..., 4, 4), quaternions xyzw, for any batch shape."""
 
-from apprentice.poses.pose import interpolate, inverse, make_pose, position, rotation
+from apprentice.poses.pose import interpolate, inverse, make_pose, position, rotation, set_upright
 from apprentice.poses.rotation import (
     exp_rotation,
     log_rotation,
@@ -22,4 +22,5 @@ __all__ = [
     "rotation_angle",
     "rotation_from_quat",
     "rotation_z",
+    "set_upright",
 ]

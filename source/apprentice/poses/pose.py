@@ -60,3 +60,25 @@ def interpolate(start: Tensor, end: Tensor, fraction: Tensor | float) -> Tensor:
     return make_pose(
         position(start) + weight * (position(end) - position(start)), rotation(start) @ exp_rotation(weight * turn)
     )
+
+
+def set_upright(pose: Tensor) -> Tensor:
+    """Of all poses in which a cube looks the same, the one whose z axis is nearest to the vertical.
+
+    Args:
+        pose: Poses of cubes. Shape (..., 4, 4).
+
+    Returns:
+        The same axes under other names, still right-handed; unchanged where z is the most vertical and points up.
+        Shape (..., 4, 4).
+    """
+    axes = rotation(pose)
+    rise = axes[..., 2, :]
+    up = rise.abs().argmax(-1, keepdim=True)
+    sign = torch.where(rise.gather(-1, up) < 0, -1.0, 1.0).to(pose.dtype)
+
+    def axis(index: Tensor) -> Tensor:
+        return axes.gather(-1, index[..., None, :].expand(*axes.shape[:-1], 1)).squeeze(-1)
+
+    z, x = sign * axis(up), axis((up + 1) % 3)
+    return make_pose(position(pose), torch.stack((x, torch.cross(z, x, dim=-1), z), -1))

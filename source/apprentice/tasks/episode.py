@@ -63,6 +63,7 @@ def file_meta(session: Session) -> dict[str, Any]:
         "eef_names": list(info.eef_names),
         "objects": list(info.objects),
         "symmetry": dict(info.symmetry),
+        "cubes": list(info.cubes),
         "subtasks": {
             eef: [{"object": name, "signal": signal} for name, signal in parts] for eef, parts in info.subtasks.items()
         },

@@ -33,6 +33,8 @@ class TaskInfo:
     """Rigid objects of the scene."""
     symmetry: Mapping[str, int]
     """Order of each object's rotational symmetry about its vertical axis; 1 is none."""
+    cubes: tuple[str, ...]
+    """Objects that look the same lying on any of their sides."""
     subtasks: Mapping[str, tuple[tuple[str | None, str | None], ...]]
     """Per end effector, each subtask's object and the signal of its end (None: not detected)."""
     action_dim: int | None
@@ -189,6 +191,7 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
         eef_names=tuple(subtasks),
         objects=tuple(objects),
         symmetry={name: declared.get(name, _symmetry(cfg.spawn)) for name, cfg in objects.items()},
+        cubes=tuple(name for name, cfg in objects.items() if _is_cube(cfg.spawn)),
         subtasks={
             eef: tuple((part.object_ref, part.subtask_term_signal) for part in parts) for eef, parts in subtasks.items()
         },
@@ -206,6 +209,11 @@ def _symmetry(spawn: Any) -> int:
     if size is None or len(size) != 3:
         return 1
     return 4 if abs(size[0] - size[1]) < 1e-6 else 2
+
+
+def _is_cube(spawn: Any) -> bool:
+    size = getattr(spawn, "size", None)
+    return size is not None and len(size) == 3 and max(size) - min(size) < 1e-6
 
 
 def _action_dim(env_cfg: Any) -> int | None:

@@ -18,6 +18,8 @@ RESOLUTION = 0.05
 """Distance between points that are looked at."""
 MOST_NODES = 400
 """Nodes of both trees together after which it gives up."""
+MOST_DRAWS = 600
+"""Points drawn after which it gives up: where a tree is shut in, few of them become nodes."""
 SHORT_CUTS = 40
 """Pairs of points that it tries to join directly."""
 
@@ -42,9 +44,13 @@ def find_way(
         return np.stack((start, goal))
     low = np.maximum(low, np.minimum(start, goal) - np.pi)
     high = np.minimum(high, np.maximum(start, goal) + np.pi)
+    if not free(goal):
+        return None
     trees = (_Tree(start), _Tree(goal))
-    growing = 0
-    while len(trees[0].points) + len(trees[1].points) < MOST_NODES:
+    for draw in range(MOST_DRAWS):
+        if len(trees[0].points) + len(trees[1].points) >= MOST_NODES:
+            break
+        growing = draw % 2
         one, other = trees[growing], trees[1 - growing]
         reached = one.grow(rng.uniform(low, high), free, once=True)
         if reached is not None:
@@ -53,7 +59,6 @@ def find_way(
                 halves = one.way_to(reached), other.way_to(met)[::-1][1:]
                 way = np.concatenate(halves)
                 return _shortened(way if growing == 0 else way[::-1], free, rng)
-        growing = 1 - growing
     return None
 
 

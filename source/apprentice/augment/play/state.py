@@ -14,6 +14,7 @@ from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.paths.limits import Space
 from apprentice.augment.planning.constraints import Constraints, Key, read_constraints
 from apprentice.augment.planning.plan import Planner, Scene
+from apprentice.poses import set_upright
 
 from .batch import PlanBatch
 
@@ -72,13 +73,16 @@ class RolloutState:
 
     def scene(self, env_id: int) -> Scene:
         """Where things are in an environment."""
+        objects = {
+            key.removeprefix(_OBJECT): value[env_id].to(torch.float64)
+            for key, value in self.obs.items()
+            if key.startswith(_OBJECT)
+        }
+        if self.cfg.use_symmetry:
+            objects |= {name: set_upright(objects[name]) for name in self.session.task_info.cubes}
         return Scene(
             eef={eef: self.obs[f"datagen_info/eef_pose/{eef}"][env_id].to(torch.float64) for eef in self.planners},
-            objects={
-                key.removeprefix(_OBJECT): value[env_id].to(torch.float64)
-                for key, value in self.obs.items()
-                if key.startswith(_OBJECT)
-            },
+            objects=objects,
             space=self._looker(env_id),
         )
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from apprentice.demos import Demo, DemoFile
 from apprentice.errors import UserError
+from apprentice.poses import set_upright
 
 INFO = "obs/datagen_info"
 
@@ -44,6 +45,7 @@ def load_source(
     objects: Sequence[str],
     signals: Sequence[str],
     to_gripper: Callable[[Tensor], Mapping[str, Tensor]],
+    cubes: Sequence[str] = (),
 ) -> list[SourceDemo]:
     """Read all successful demos of a file.
 
@@ -53,6 +55,7 @@ def load_source(
         objects: Objects that the scene has.
         signals: Subtask signals that the task's subtasks name.
         to_gripper: Gripper part of actions, per end effector.
+        cubes: Objects of which it does not matter on which side they lie.
 
     Raises:
         UserError: If the annotations are missing or no demo is a success.
@@ -65,7 +68,11 @@ def load_source(
             eef={eef: _poses(demo.data[f"{INFO}/eef_pose/{eef}"]) for eef in eefs},
             target={eef: _poses(demo.data[f"{INFO}/target_eef_pose/{eef}"]) for eef in eefs},
             gripper={eef: part.clone() for eef, part in to_gripper(torch.as_tensor(demo.actions)).items()},
-            objects={name: _poses(demo.data[f"{INFO}/object_pose/{name}"]) for name in objects},
+            objects={
+                name: set_upright(poses) if name in cubes else poses
+                for name in objects
+                for poses in (_poses(demo.data[f"{INFO}/object_pose/{name}"]),)
+            },
             signals={
                 name: demo.data[f"{INFO}/subtask_term_signals/{name}"].reshape(demo.length) > 0 for name in signals
             },

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apprentice.poses import position, rotation
+from apprentice.poses import position, rotation, set_upright
 
 EEF_POSE = "datagen_info/eef_pose/"
 OBJECT_POSE = "datagen_info/object_pose/"
@@ -28,6 +28,8 @@ class FeatureCfg:
     """Objects whose pose is observed under `datagen_info/object_pose/`."""
     symmetry: Mapping[str, int] = field(default_factory=dict[str, int])
     """Order of each object's rotational symmetry about its z axis; 1 = none."""
+    cubes: tuple[str, ...] = ()
+    """Objects that look the same on any of their sides: which of them is up is not told."""
     plain: tuple[str, ...] = ()
     """Observations taken as they are, such as finger positions."""
     last_action: str | None = None
@@ -68,6 +70,9 @@ def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor
     objects = [obs[OBJECT_POSE + name] for name in cfg.objects]
     for eef in eefs:
         parts += [position(eef), eef[:, :3, 0], eef[:, :3, 2]]
+    for index, name in enumerate(cfg.objects):
+        if name in cfg.cubes:
+            objects[index] = set_upright(objects[index])
     for name, pose in zip(cfg.objects, objects, strict=True):
         for eef in eefs:
             angle = cfg.symmetry.get(name, 1) * (_yaw(pose) - _yaw(eef))

@@ -140,9 +140,11 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
             chosen = _chunked_features(config, source, cfg, available)
             if config.observation.modalities.obs.rgb:
                 # what is not observed may still be known of the demos: cameras learn to tell it
-                told = FeatureCfg(eefs=chosen.eefs, objects=chosen.objects, symmetry=chosen.symmetry)
+                told = FeatureCfg(
+                    eefs=chosen.eefs, objects=chosen.objects, symmetry=chosen.symmetry, cubes=chosen.cubes
+                )
                 config.algo.told.update(told.to_dict() if told.objects else {})
-                chosen = replace(chosen, objects=(), symmetry={})
+                chosen = replace(chosen, objects=(), symmetry={}, cubes=())
             config.algo.features.update(chosen.to_dict())
             config.observation.modalities.obs.low_dim = list(chosen.obs_keys)
         elif not cfg.config:
@@ -269,6 +271,7 @@ def _chunked_features(config: Any, source: Source, cfg: TrainCfg, available: lis
         eefs=eefs,
         objects=objects,
         symmetry={name: int(symmetry.get(name, 1)) for name in objects},
+        cubes=tuple(name for name in source.meta.get("cubes", ()) if name in objects),
         plain=tuple(plain),
         last_action=last,
     )
