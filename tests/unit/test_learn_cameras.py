@@ -10,7 +10,7 @@ from learn_demos import reaching_demo
 
 from apprentice.demos import DemoFile, DemoWriter
 from apprentice.errors import UserError
-from apprentice.learn.algorithms.vision import SpatialSoftmax, augmented
+from apprentice.learn.algorithms.vision import SpatialSoftmax, augmented, cut_out
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.play.export import export
 from apprentice.learn.play.policy import load_policy
@@ -159,8 +159,18 @@ def test_robomimics_own_algorithms_look_too(file: Path, tmp_path: Path):
 def test_keypoints_are_where_the_map_is_bright():
     maps = torch.zeros(1, 1, 21, 21)
     maps[0, 0, 15, 5] = 50.0
-    x, y, _ = SpatialSoftmax(1)(maps)[0].tolist()
+    x, y, _ = SpatialSoftmax(1)(maps)[0, 0].tolist()
     assert (x, y) == pytest.approx((-0.5, 0.5), abs=1e-3)
+
+
+@pytest.mark.parametrize(("row", "column"), [(10, 13), (0, 19), (11, 2)])
+def test_a_glimpse_is_what_is_around_its_centre(row: int, column: int):
+    height, width, size = 12, 20, 5
+    image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(row))
+    centre = torch.tensor([[[2 * column / (width - 1) - 1, 2 * row / (height - 1) - 1]]])
+    top, left = min(max(row - 2, 0), height - size), min(max(column - 2, 0), width - size)
+    expected = image[:, :, top : top + size, left : left + size]
+    assert torch.equal(cut_out(image, centre, size)[:, 0], expected)
 
 
 def test_a_shift_moves_a_whole_image_and_colours_stay_within_bounds():

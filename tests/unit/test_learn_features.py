@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features
+from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features, position_columns
 from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_z
 
 
@@ -39,6 +39,17 @@ def test_a_cube_on_its_side_is_seen_like_one_on_its_bottom_and_a_cup_is_not():
     torch.testing.assert_close(features(cup_stands, cfg), features(upright, cfg), atol=1e-5, rtol=0)
     assert (features(fallen, cfg) - features(upright, cfg)).abs().max() > 0.1
     assert (features(cup_stands, plain) - features(upright, plain)).abs().max() > 0.1
+
+
+def test_the_columns_of_positions_are_where_they_are_said_to_be():
+    obs, cfg = scene(0.3, 4)
+    obs[EEF_POSE + "other hand"] = make_pose(torch.tensor([[0.1, 0.2, 0.3]]), torch.eye(3)[None])
+    for eefs in (("hand",), ("hand", "other hand")):
+        both = replace(cfg, eefs=eefs)
+        found = features(obs, both)
+        for name, start in zip(both.objects, position_columns(both), strict=True):
+            apart = position(obs[OBJECT_POSE + name]) - position(obs[EEF_POSE + "hand"])
+            torch.testing.assert_close(found[:, start : start + 3], apart)
 
 
 def test_before_the_first_action_the_gripper_counts_as_told_what_demos_begin_with():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ class Sizes:
     """Shape (C, H, W) of each camera's image, by observation key."""
     told: int = 0
     """Object features that cameras are taught to tell, P."""
+    places: Sequence[int] = ()
+    """Where among these the position of each object begins."""
 
 
 class ChunkModel(nn.Module):
@@ -44,7 +46,9 @@ class ChunkModel(nn.Module):
         """Build the parts that all have. `cfg` is `config.algo`."""
         super().__init__()
         self.sizes, self.cfg = sizes, cfg
-        self.vision = Vision(sizes.cameras, sizes.features, sizes.told, cfg.vision) if sizes.cameras else None
+        self.vision = None
+        if sizes.cameras:
+            self.vision = Vision(sizes.cameras, sizes.features, sizes.told, sizes.places, cfg.vision)
         self.width = sizes.features * sizes.frames + (self.vision.width if self.vision else 0)
         self.feature_mean: Tensor
         self.feature_std: Tensor
@@ -86,7 +90,7 @@ class ChunkModel(nn.Module):
             images: By observation key, values from 0 to 1. Shapes (N, C, H, W).
 
         Returns:
-            Shapes (N, width) and (N, P); the latter None where nothing is told.
+            Shape (N, width), and what `telling_loss` takes; the latter None where nothing is told.
         """
         flat = history.flatten(1)
         if self.vision is None:
@@ -95,10 +99,16 @@ class ChunkModel(nn.Module):
         return torch.cat([flat, seen.to(flat.dtype)], -1), told
 
     def telling_loss(self, told: Tensor, truth: Tensor) -> Tensor:
-        """How far off the cameras were about the objects. Shapes (N, P), in standard deviations and not."""
+        """How far off the cameras were about the objects.
+
+        Args:
+            told: From `context`.
+            truth: What they should have told. Shape (N, P).
+        """
         clip = self.cfg.feature_clip
         wanted = ((truth - self.told_mean) / self.told_std).clamp(-clip, clip)
-        return F.smooth_l1_loss(told.float(), wanted)
+        assert self.vision is not None
+        return F.smooth_l1_loss(told.float(), self.vision.wanted(wanted))
 
     @abstractmethod
     def losses(self, context: Tensor, targets: Tensor, switches: Tensor) -> dict[str, Tensor]:

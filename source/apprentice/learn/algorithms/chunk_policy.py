@@ -23,7 +23,7 @@ from apprentice.learn.algorithms.ensemble import kept_chunks, present
 from apprentice.learn.algorithms.vision import augmented
 from apprentice.learn.data.action_space import ActionSpace
 from apprentice.learn.data.chunks import chunks
-from apprentice.learn.data.features import EEF_POSE, FeatureCfg, features
+from apprentice.learn.data.features import EEF_POSE, FeatureCfg, features, position_columns
 from apprentice.poses import exp_rotation, make_pose, position, rotation
 
 Memory = dict[str, Tensor]
@@ -66,6 +66,7 @@ class ChunkPolicyConfig:
         self.algo.vision.channels = (32, 64, 64)  # of the convolutions of each camera's encoder
         self.algo.vision.keypoints = 32
         self.algo.vision.embedding = 128
+        self.algo.vision.glimpse_px = 32  # width of what is looked at closely around each object; 0: not
         self.algo.vision.told_weight = 1.0  # of the loss of telling where objects are, where demos say
         self.algo.vision.shift_px = 0  # training images are shifted by up to so many pixels ...
         self.algo.vision.colour = 0.0  # ... and each of their channels is scaled by up to this share
@@ -106,6 +107,7 @@ class ChunkPolicy(PolicyAlgo):
                 switches=len(self.space.binary),
                 cameras={key: tuple(int(size) for size in self.obs_key_shapes[key]) for key in self.cameras},
                 told=self._width(self.told_cfg) if self.told_cfg else 0,
+                places=position_columns(self.told_cfg) if self.told_cfg else (),
             )
         )
         self.nets = self.nets.float().to(self.device)

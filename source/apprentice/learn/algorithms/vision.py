@@ -4,6 +4,10 @@ Every camera has its own encoder, which ends in a spatial softmax (Finn et al. 2
 coordinates of learned keypoints. Where the demos hold object poses, the encoders also learn to tell them. Simulated
 demos know these for free; at play nothing but images and proprioception goes in. That is what makes a few thousand
 steps on a CPU enough: the gradient of actions alone says little about where in an image a cube is.
+
+How it is turned says even less: it is a matter of a few pixels, wherever in the image they are. So one keypoint follows
+each object, being the only one that may tell where it is, and what is around it is looked at once more, closely: a
+glimpse, cut out at full resolution (Mnih et al. 2014, arXiv 1406.6247).
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ class SpatialSoftmax(nn.Module):
         self.sharpness = nn.Parameter(torch.ones(maps))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (N, C, H, W) to (N, 3 * C): x and y from -1 to 1, and the logarithm of the sum of exponentials."""
+        """Shape (N, C, H, W) to (N, C, 3): x and y from -1 to 1, and the logarithm of the sum of exponentials."""
         x = x.float()
         height, width = x.shape[-2:]
         flat = x.flatten(2)
@@ -32,48 +36,61 @@ class SpatialSoftmax(nn.Module):
         rows = torch.linspace(-1.0, 1.0, height, device=x.device)
         columns = torch.linspace(-1.0, 1.0, width, device=x.device)
         grid = torch.stack([columns.repeat(height), rows.repeat_interleave(width)], -1)
-        return torch.cat([(weights @ grid).flatten(1), 0.1 * flat.logsumexp(-1)], -1)
+        return torch.cat([weights @ grid, 0.1 * flat.logsumexp(-1, keepdim=True)], -1)
 
 
 class ImageEncoder(nn.Module):
-    """One camera's image to an embedding."""
+    """One camera's image to an embedding, and to where in it the objects are."""
 
-    def __init__(self, channels: int, cfg: Any) -> None:
-        """Build it for images of this many channels. `cfg` is `config.algo.vision`."""
+    def __init__(self, shape: Sequence[int], objects: int, cfg: Any) -> None:
+        """Build it for images of this shape, (C, H, W), and so many objects. `cfg` is `config.algo.vision`."""
         super().__init__()
-        layers: list[nn.Module] = []
-        for number, width in enumerate(cfg.channels):
-            kernel, stride = (5, 2) if number == 0 else (3, 2 if number == 1 else 1)
-            layers += [nn.Conv2d(channels, width, kernel, stride, kernel // 2), nn.ReLU()]
-            channels = width
-        self.maps = nn.Sequential(*layers, nn.Conv2d(channels, cfg.keypoints, 1))
+        self.objects = objects
+        self.glimpse_px = min(int(cfg.get("glimpse_px", 0)), *shape[1:]) if objects else 0  # before 0.3: none
+        self.maps = nn.Sequential(*_convolutions(shape[0], cfg), nn.Conv2d(cfg.channels[-1], cfg.keypoints, 1))
         self.keypoints = SpatialSoftmax(cfg.keypoints)
-        self.embed = nn.Sequential(nn.Linear(3 * cfg.keypoints, cfg.embedding), nn.LayerNorm(cfg.embedding), nn.GELU())
+        width = 3 * cfg.keypoints
+        if self.glimpse_px:
+            convolved = nn.Sequential(*_convolutions(shape[0], cfg), nn.Flatten())
+            seen = convolved(torch.zeros(1, shape[0], self.glimpse_px, self.glimpse_px)).shape[1]
+            self.look_closely = nn.Sequential(convolved, nn.Linear(seen, cfg.embedding), nn.GELU())
+            width += objects * cfg.embedding
+        self.embed = nn.Sequential(nn.Linear(width, cfg.embedding), nn.LayerNorm(cfg.embedding), nn.GELU())
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Values from 0 to 1, shape (N, C, H, W), to shape (N, E)."""
-        return self.embed(self.keypoints(self.maps((image - 0.5) * 4.0)))
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Values from 0 to 1, shape (N, C, H, W), to an embedding (N, E) and the objects' keypoints (N, K, 3)."""
+        image = (image - 0.5) * 4.0
+        keypoints = self.keypoints(self.maps(image))
+        places, seen = keypoints[:, : self.objects], keypoints.flatten(1)
+        if self.glimpse_px:
+            glimpses = cut_out(image, places[..., :2].detach(), self.glimpse_px)
+            close = self.look_closely(glimpses.flatten(0, 1)).unflatten(0, places.shape[:2])
+            seen = torch.cat([seen, close.flatten(1).to(seen.dtype)], -1)
+        return self.embed(seen), places
 
 
 class Vision(nn.Module):
     """All cameras of a policy, and what they are taught to tell of the objects."""
 
-    def __init__(self, cameras: Mapping[str, Sequence[int]], features: int, told: int, cfg: Any) -> None:
+    def __init__(
+        self, cameras: Mapping[str, Sequence[int]], features: int, told: int, places: Sequence[int], cfg: Any
+    ) -> None:
         """Build it.
 
         Args:
             cameras: Shape (C, H, W) of each camera's image, by observation key.
             features: Width of the proprioceptive features, F.
             told: Width of the object features that the demos hold, P; 0 if they hold none.
+            places: Where among these the position of each of the K objects begins.
             cfg: `config.algo.vision`.
         """
         super().__init__()
-        self.keys = tuple(cameras)
-        self.encoders = nn.ModuleList([ImageEncoder(int(shape[0]), cfg) for shape in cameras.values()])
+        self.keys, self.places = tuple(cameras), tuple(places) if cfg.get("glimpse_px", 0) else ()
+        self.encoders = nn.ModuleList([ImageEncoder(shape, len(self.places), cfg) for shape in cameras.values()])
         width = cfg.embedding * len(cameras)
-        self.teller = nn.Sequential(
-            nn.Linear(width + features, 256), nn.LayerNorm(256), nn.GELU(), nn.Linear(256, told)
-        ) if told else None  # fmt: skip
+        self.teller = _head(width + features, told) if told else None
+        # the same for all objects: from where one is in the images to where it is
+        self.placer = _head(3 * len(cameras) + features, 3) if self.places else None
         self.width = width + told
 
     def forward(self, images: Mapping[str, Tensor], features: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -84,13 +101,57 @@ class Vision(nn.Module):
             features: Normalised proprioception of the same moment. Shape (N, F).
 
         Returns:
-            The embedding with what was told, shape (N, width), and what was told, shape (N, P), None where P is 0.
+            The embedding with what was told, shape (N, width); what was told, and after it each object's position as
+            its keypoints alone tell it, shape (N, P + 3 * K), None where P is 0.
         """
-        seen = torch.cat([encode(images[key]) for key, encode in zip(self.keys, self.encoders, strict=True)], -1)
+        looks = [encode(images[key]) for key, encode in zip(self.keys, self.encoders, strict=True)]
+        seen = torch.cat([embedding for embedding, _ in looks], -1)
         if self.teller is None:
             return seen, None
         told = self.teller(torch.cat([seen, features.to(seen.dtype)], -1))
-        return torch.cat([seen, told], -1), told
+        known = torch.cat([seen, told], -1)
+        if self.placer is not None:
+            keypoints = torch.cat([places for _, places in looks], -1)
+            moment = features[:, None].expand(-1, len(self.places), -1)
+            told = torch.cat([told, self.placer(torch.cat([keypoints, moment.to(keypoints.dtype)], -1)).flatten(1)], -1)
+        return known, told
+
+    def wanted(self, truth: Tensor) -> Tensor:
+        """What should have been told, of the true object features. Shape (N, P + 3 * K) from (N, P)."""
+        return torch.cat([truth, *(truth[:, start : start + 3] for start in self.places)], -1)
+
+
+def _convolutions(channels: int, cfg: Any) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for number, width in enumerate(cfg.channels):
+        kernel, stride = (5, 2) if number == 0 else (3, 2 if number == 1 else 1)
+        layers += [nn.Conv2d(channels, width, kernel, stride, kernel // 2), nn.ReLU()]
+        channels = width
+    return layers
+
+
+def _head(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, 256), nn.LayerNorm(256), nn.GELU(), nn.Linear(256, outputs))
+
+
+def cut_out(image: Tensor, centres: Tensor, size: int) -> Tensor:
+    """Square pieces of images, as near to their centres as they fit in.
+
+    Args:
+        image: Shape (N, C, H, W).
+        centres: x and y from -1 to 1. Shape (N, K, 2).
+        size: Their width and height in pixels.
+
+    Returns:
+        Shape (N, K, C, size, size).
+    """
+    room = torch.tensor([image.shape[-1], image.shape[-2]], device=image.device) - size
+    corners = (0.5 * (centres + 1.0) * (room + size - 1) - 0.5 * (size - 1)).round().long()
+    corners = torch.minimum(corners.clamp_min(0), room)
+    steps = torch.arange(size, device=image.device)
+    rows, columns = corners[..., 1, None] + steps, corners[..., 0, None] + steps
+    each = torch.arange(len(image), device=image.device)[:, None, None, None]
+    return image.permute(0, 2, 3, 1)[each, rows[..., :, None], columns[..., None, :]].permute(0, 1, 4, 2, 3)
 
 
 def augmented(image: Tensor, cfg: Any) -> Tensor:

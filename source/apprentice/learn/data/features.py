@@ -91,6 +91,14 @@ def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor
     return torch.cat(parts, -1)
 
 
+def position_columns(cfg: FeatureCfg) -> list[int]:
+    """Where among the features the position of each object, seen from the first end effector, begins."""
+    if not cfg.eefs:
+        return []
+    width = 5 * len(cfg.eefs) + 2
+    return [9 * len(cfg.eefs) + width * index for index in range(len(cfg.objects))]
+
+
 def _yaw(pose: Tensor) -> Tensor:
     """Heading of the x axis. Shape (N,), rad."""
     r = rotation(pose)
