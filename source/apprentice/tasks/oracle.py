@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import partial
 
 from apprentice.errors import UserError
 
@@ -116,27 +117,38 @@ def pick_and_place(
 
 
 def pick_and_insert(
-    moved: str, into: str, *, grasp_m: float, above_m: float, height_m: float, within_m: float, clearance_m: float = 0.1
+    moved: str,
+    into: str,
+    *,
+    grasp_m: float,
+    above_m: float,
+    height_m: float,
+    within_m: float,
+    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    clearance_m: float = 0.1,
 ) -> Stage:
-    """Grasp a standing object from above and let it down into a hole.
+    """Grasp an object from above and let it down into a hole, or over a peg.
 
     Args:
         moved: Object to grasp.
-        into: Object with the hole, along its vertical axis.
-        grasp_m: Height of the grasp above the centre of `moved`.
-        above_m: Height of the one's centre above the other's where it is aligned with the hole.
+        into: Object with the hole or the peg, along its vertical axis.
+        grasp_m: Height of the grasp above the place where `moved` is held.
+        above_m: Height of the one's centre above the other's where it is aligned.
         height_m: Height of the one's centre above the other's when it is in place.
         within_m: How exactly it must be aligned.
+        at_m: Where `moved` is held, in its frame.
         clearance_m: How far it is lifted and the hand rises in the end.
     """
+    free = partial(Waypoint, closed=False, at_m=at_m)
+    held = partial(Waypoint, closed=True, brings=moved, held_at_m=at_m)
     waypoints = (
-        Waypoint(about=moved, height_m=grasp_m + clearance_m, closed=False),
-        Waypoint(about=moved, height_m=grasp_m, closed=False, careful=True),
+        free(about=moved, height_m=grasp_m + clearance_m),
+        free(about=moved, height_m=grasp_m, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
-        Waypoint(about=None, height_m=clearance_m, closed=True, brings=moved),
-        Waypoint(about=into, height_m=above_m + 0.03, closed=True, brings=moved),
-        Waypoint(about=into, height_m=above_m, closed=True, careful=True, brings=moved, within_m=within_m),
-        Waypoint(about=into, height_m=height_m, closed=True, careful=True, brings=moved, within_m=within_m),
+        held(about=None, height_m=clearance_m),
+        held(about=into, height_m=above_m + 0.03),
+        held(about=into, height_m=above_m, careful=True, within_m=within_m),
+        held(about=into, height_m=height_m, careful=True, within_m=within_m),
         Waypoint(about=None, height_m=0.0, closed=False),
         Waypoint(about=None, height_m=clearance_m, closed=False),
     )

@@ -1,0 +1,1 @@
+"""A square nut over a peg, by robot."""
