@@ -30,32 +30,31 @@ from . import TASK_ID
 
 COLOURS: dict[str, Triple] = {"cube": (0.85, 0.2, 0.15), "hexagon": (0.15, 0.6, 0.25), "bar": (0.15, 0.35, 0.8)}
 GREY = (0.35, 0.35, 0.38)
-QUARTER = (-math.pi / 4, math.pi / 4)
-SIXTH = (-math.pi / 6, math.pi / 6)
-STILL = (0.0, 0.0)
+Span = tuple[float, float]
+EIGHTH: Span = (-math.pi / 4, math.pi / 4)
+QUARTER: Span = (-math.pi / 2, math.pi / 2)
+ANYWHERE = (0.34, 0.66)
+LANES = {"cube": (0.38, 0.44), "hexagon": (0.48, 0.54), "bar": (0.58, 0.63)}
+WIDE_LANES = {"cube": (0.36, 0.47), "hexagon": (0.45, 0.57), "bar": (0.55, 0.65)}
 
 
-def _ranges(x: tuple[float, float], y: tuple[float, float], bar_yaw: tuple[float, float], bins: Ranges) -> Any:
-    """Objects anywhere in a field, the bins beside it."""
-    yaws = {"cube": QUARTER, "hexagon": SIXTH, "bar": bar_yaw}
-    return {name: {"x": x, "y": y, "yaw": yaw} for name, yaw in yaws.items()} | {BINS: bins}
+def _ranges(x: Mapping[str, Span], y: Span, bar_yaw: Span, bins: Ranges) -> Mapping[str, Ranges]:
+    """Objects in a field, the bins beside it."""
+    yaws = {"cube": EIGHTH, "hexagon": (-math.pi / 6, math.pi / 6), "bar": bar_yaw}
+    return {name: {"x": x[name], "y": y, "yaw": yaw} for name, yaw in yaws.items()} | {BINS: bins}
 
 
 VARIANTS: dict[str, Mapping[str, Ranges]] = {
-    "d0": _ranges((0.4, 0.6), (-0.24, -0.04), QUARTER, {"x": (0.48, 0.52), "y": (0.16, 0.2), "yaw": STILL}),
-    "d1": _ranges(
-        (0.37, 0.63),
-        (-0.28, 0.0),
-        (-math.pi / 2, math.pi / 2),
-        {"x": (0.45, 0.55), "y": (0.16, 0.24), "yaw": (-0.3, 0.3)},
-    ),
+    "d0": _ranges(LANES, (-0.22, -0.08), EIGHTH, {"x": (0.48, 0.52), "y": (0.16, 0.2), "yaw": (0.0, 0.0)}),
+    "d1": _ranges(WIDE_LANES, (-0.26, -0.02), QUARTER, {"x": (0.45, 0.55), "y": (0.16, 0.24), "yaw": (-0.3, 0.3)}),
     "d2": _ranges(
-        (0.34, 0.66),
+        dict.fromkeys(LANES, ANYWHERE),
         (-0.3, 0.02),
-        (-math.pi / 2, math.pi / 2),
+        QUARTER,
         {"x": (0.42, 0.56), "y": (0.16, 0.26), "yaw": (-0.6, 0.6)},
     ),
 }
+"""In d0 and d1 each object has a field of its own; in d2 they lie anywhere."""
 
 
 def _bins() -> tuple[Part, ...]:
