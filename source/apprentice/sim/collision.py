@@ -55,10 +55,11 @@ class CollisionScene:
         self.model = model
         self._data = mujoco.MjData(model)
         self._data.mocap_pos[:], self._data.mocap_quat[:] = native.mocap_poses(0)
-        self._env = env
+        self._env, self._native = env, native
         self._robot = action_term._asset
         own = _labels(self._robot, "joint_label")
-        self._robot_qpos = np.array([model.joint(own[name]).qposadr[0] for name in self._robot.joint_names])
+        self._robot_qpos = _qpos(model, self._robot)
+        self._moved_by_hand = [(asset, _qpos(model, asset)) for asset in _without_actions(env)]
         columns = np.arange(self._robot.num_joints)[_columns(action_term._joint_ids)]
         joints = [model.joint(own[self._robot.joint_names[column]]).id for column in columns]
         self.arm_columns = columns
@@ -92,6 +93,9 @@ class CollisionScene:
             held: Object in its gripper, None if it is empty.
         """
         joints = self._robot.data.joint_pos.torch[env_id].double().cpu().numpy()
+        for asset, qpos in self._moved_by_hand:  # such as a drawer, which stands elsewhere in every environment
+            self._data.mocap_pos[:], self._data.mocap_quat[:] = self._native.mocap_poses(env_id)
+            self._data.qpos[qpos] = asset.data.joint_pos.torch[env_id].double().cpu().numpy()
         objects = {
             name: asset.data.root_link_pose_w.torch[env_id].double().cpu().numpy()
             for name, asset in self._env.scene.rigid_objects.items()
@@ -138,7 +142,8 @@ class Moment:
         scene._set_robot(joints)
         self.joints = joints[scene.arm_columns]
         """Where the joints of the arm are. Shape (K,)."""
-        self._held = None if held is None else scene._objects[held]
+        # what is a link of something articulated is not carried about
+        self._held = None if held is None else scene._objects.get(held)
         if self._held is not None:
             self._held_in_eef = invert(eef_pose) @ scene._frame(self._held)
             self._held_qpos = int(scene.model.jnt_qposadr[scene.model.body_jntadr[self._held]])
@@ -274,6 +279,19 @@ def _labels(asset: Any, kind: str) -> dict[str, str]:
     path = _path(asset) + "/"
     labels = getattr(NewtonManager.get_model(), kind)
     return {label.rsplit("/", 1)[-1]: label.replace("/", "_") for label in labels if label.startswith(path)}
+
+
+def _qpos(model: Any, asset: Any) -> NDArray[np.int64]:
+    """Where the joints of an articulation stand in the model's state, in the articulation's order."""
+    labels = _labels(asset, "joint_label")
+    return np.array([model.joint(labels[name]).qposadr[0] for name in asset.joint_names])
+
+
+def _without_actions(env: Any) -> list[Any]:
+    """Articulations that no action moves."""
+    manager = env.action_manager
+    driven = {id(manager.get_term(name)._asset) for name in manager.active_terms}
+    return [asset for asset in env.scene.articulations.values() if id(asset) not in driven]
 
 
 def _object_label(asset: Any) -> str:

@@ -6,6 +6,7 @@ which the stock tasks use, is stale until the next step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,8 +17,13 @@ from apprentice.robots.hands import Hand
 
 
 def object_pose(env: ManagerBasedEnv, name: str) -> Tensor:
-    """Position (world) and quaternion xyzw of an object. Shape (N, 7)."""
-    return env.scene[name].data.root_link_pose_w.torch
+    """Position (world) and quaternion xyzw of an object, rigid or a link of an articulated one. Shape (N, 7)."""
+    articulated: Mapping[str, tuple[str, str]] = getattr(env.cfg, "articulated_objects", {})
+    if name not in articulated:
+        return env.scene[name].data.root_link_pose_w.torch
+    whole, link = articulated[name]
+    asset = env.scene[whole]
+    return asset.data.body_link_pose_w.torch[:, asset.body_names.index(link)]
 
 
 def tcp_pose(env: ManagerBasedEnv) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ class TaskInfo:
     eef_names: tuple[str, ...]
     """End effectors; empty unless `mimic`."""
     objects: tuple[str, ...]
-    """Rigid objects of the scene."""
+    """Objects of the scene: rigid ones, and links of articulated ones that the task names in `articulated_objects`."""
     symmetry: Mapping[str, int]
     """Order of each object's rotational symmetry about its vertical axis; 1 is none."""
     cubes: tuple[str, ...]
@@ -183,14 +183,16 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
     with contextlib.suppress(UserError):
         swap_assets(env_cfg)
     objects = {name: cfg for name, cfg in vars(env_cfg.scene).items() if isinstance(cfg, RigidObjectCfg)}
+    links: Mapping[str, tuple[str, str]] = getattr(env_cfg, "articulated_objects", {})
     declared: dict[str, int] = getattr(env_cfg, "object_symmetry", {})
     subtasks: dict[str, list[Any]] = getattr(env_cfg, "subtask_configs", {})
     return TaskInfo(
         id=task,
         mimic=bool(subtasks),
         eef_names=tuple(subtasks),
-        objects=tuple(objects),
-        symmetry={name: declared.get(name, _symmetry(cfg.spawn)) for name, cfg in objects.items()},
+        objects=(*objects, *links),
+        symmetry={name: declared.get(name, _symmetry(cfg.spawn)) for name, cfg in objects.items()}
+        | {name: declared.get(name, 1) for name in links},
         cubes=tuple(name for name, cfg in objects.items() if _is_cube(cfg.spawn)),
         subtasks={
             eef: tuple((part.object_ref, part.subtask_term_signal) for part in parts) for eef, parts in subtasks.items()

@@ -138,9 +138,13 @@ class Session:
 
     @property
     def movable_objects(self) -> tuple[str, ...]:
-        """Objects that can be pushed; a socket that stands fast cannot."""
+        """Objects that can be pushed; a socket that stands fast and a drawer cannot."""
         props = {name: body.cfg.spawn.rigid_props for name, body in self.env.scene.rigid_objects.items()}
-        return tuple(name for name in self.task_info.objects if not getattr(props[name], "kinematic_enabled", False))
+        return tuple(
+            name
+            for name in self.task_info.objects
+            if name in props and not getattr(props[name], "kinematic_enabled", False)
+        )
 
     def success(self) -> torch.Tensor:
         """Whether the success term is true right now. Shape (N,), bool. All false for tasks without one."""

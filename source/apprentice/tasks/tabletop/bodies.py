@@ -53,7 +53,7 @@ def spawn_compound(
         orientation: Quaternion xyzw in the parent's frame.
     """
     root = create_prim(prim_path, prim_type="Xform", translation=translation, orientation=orientation)
-    add_parts(prim_path, cfg)
+    add_parts(prim_path, cfg.parts, cfg)
     stage = get_current_stage()
     apply_schema_props(
         cfg.rigid_props, prim_path, schemas.apply_rigid_body_properties, schemas.define_rigid_body_properties, stage
@@ -65,13 +65,13 @@ def spawn_compound(
     return root
 
 
-def add_parts(prim_path: str, cfg: CompoundCfg) -> None:
-    """Add the parts of a compound body to its prim: shapes that collide, with their looks and surface."""
+def add_parts(prim_path: str, parts: tuple[Part, ...], cfg: ShapeCfg) -> None:
+    """Add parts to the prim of a body: shapes that collide, with their looks and surface."""
     surface: Any = cfg.physics_material
     spawn_physics_material(f"{prim_path}/surface", surface)
     stage = get_current_stage()
     looks: dict[Triple, str] = {}
-    for number, part in enumerate(cfg.parts):
+    for number, part in enumerate(parts):
         if part.colour not in looks:
             looks[part.colour] = f"{prim_path}/look_{len(looks)}"
             look = sim_utils.PreviewSurfaceCfg(diffuse_color=part.colour)

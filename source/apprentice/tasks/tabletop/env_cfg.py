@@ -117,6 +117,8 @@ class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
     """Per variant and object, what resets draw."""
     object_reset_ranges: Mapping[str, Ranges] = field(default_factory=dict)
     """What resets draw at present."""
+    articulated_objects: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Objects that are links of something articulated: its name in the scene, and the link's."""
     object_symmetry: dict[str, int] = field(default_factory=dict)
     """Order of each object's rotational symmetry about its vertical axis."""
 

@@ -42,8 +42,14 @@ def reset_objects(
         height = env.scene[name].cfg.init_state.pos[2]
         positions = torch.stack((x, y, zero + height), -1) + env.scene.env_origins[ids]
         poses = torch.cat((positions, torch.stack((zero, zero, (yaw / 2).sin(), (yaw / 2).cos()), -1)), -1)
-        env.scene[name].write_root_pose_to_sim_index(root_pose=poses, env_ids=ids)
-        env.scene[name].write_root_velocity_to_sim_index(root_velocity=at_rest, env_ids=ids)
+        asset = env.scene[name]
+        asset.write_root_pose_to_sim_index(root_pose=poses, env_ids=ids)
+        if name in env.scene.articulations:
+            joints = asset.data.default_joint_pos.torch[ids].contiguous()
+            asset.write_joint_position_to_sim_index(position=joints, env_ids=ids)
+            asset.write_joint_velocity_to_sim_index(velocity=torch.zeros_like(joints), env_ids=ids)
+        else:
+            asset.write_root_velocity_to_sim_index(root_velocity=at_rest, env_ids=ids)
 
 
 def sample_poses(pose_ranges: Mapping[str, Ranges], footprints_m: Mapping[str, float]) -> list[list[float]]:

@@ -1,0 +1,1 @@
+"""An object into a drawer, by robot."""

@@ -1,0 +1,1 @@
+"""Terms and sizes of cube, cabinet and drawer."""
