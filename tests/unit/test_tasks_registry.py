@@ -76,7 +76,13 @@ def test_the_insertion_task_is_one_peg_one_socket_and_two_subtasks():
     assert find_oracle(info).stages[0].moved == "peg"
 
 
-TABLETOP = ("Apprentice-Bins-Franka", "Apprentice-Insert-Franka", "Apprentice-Lift-Franka", "Apprentice-Nut-Franka")
+TABLETOP = (
+    "Apprentice-Bins-Franka",
+    "Apprentice-Drawer-Franka",
+    "Apprentice-Insert-Franka",
+    "Apprentice-Lift-Franka",
+    "Apprentice-Nut-Franka",
+)
 
 
 @pytest.mark.parametrize("task", TABLETOP)

@@ -52,14 +52,14 @@ VARIANTS: dict[str, Mapping[str, Ranges]] = {
 
 
 def _cabinet() -> tuple[Part, ...]:
-    """Two sides, a back and a top, on the body's origin."""
+    """Two sides and a back under a top, on the body's origin."""
     depth, width, height = CABINET_M
+    inner, below = width - 2 * BOARD_M, height - BOARD_M
     sides = [
-        Part(at_m=(0.0, side * (width - BOARD_M) / 2, height / 2), size_m=(depth, BOARD_M, height), colour=WOOD)
+        Part(at_m=(0.0, side * (width - BOARD_M) / 2, below / 2), size_m=(depth, BOARD_M, below), colour=WOOD)
         for side in (1, -1)
     ]
-    inner = width - 2 * BOARD_M
-    back = Part(at_m=((depth - BOARD_M) / 2, 0.0, height / 2), size_m=(BOARD_M, inner, height), colour=WOOD)
+    back = Part(at_m=((depth - BOARD_M) / 2, 0.0, below / 2), size_m=(BOARD_M, inner, below), colour=WOOD)
     top = Part(at_m=(0.0, 0.0, height - BOARD_M / 2), size_m=(depth, width, BOARD_M), colour=WOOD)
     return (*sides, back, top)
 
