@@ -10,7 +10,7 @@ from torch import nn
 from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, open_source
-from apprentice.learn.training import recipes
+from apprentice.learn.training import observed, recipes
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,9 @@ def frames_and_algo(tmp_path_factory: pytest.TempPathFactory):
     cfg = TrainCfg()
     source = open_source(path, cfg)
     config = recipes.load_config(cfg)
-    recipes.choose_observations(config, source, cfg)
-    frames = source.read(recipes.data_keys(config, source), source.train)
-    recipes.recognise_actions(config, frames)
+    observed.choose_observations(config, source, cfg)
+    frames = source.read(observed.data_keys(config, source), source.train)
+    observed.recognise_actions(config, frames)
     with config.values_unlocked():
         config.algo.label_smoothing = 0
         config.algo.execute = 5

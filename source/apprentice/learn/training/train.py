@@ -24,7 +24,7 @@ from apprentice.learn.data.batches import Batches, nest
 from apprentice.learn.data.dataset import open_source
 from apprentice.learn.files import CONFIG, POLICY, STATE
 from apprentice.learn.play.policy import BatchedPolicy
-from apprentice.learn.training import recipes, setup
+from apprentice.learn.training import observed, recipes, setup
 from apprentice.learn.training.checkpoint import load_state, save_policy, save_state
 from apprentice.learn.training.curves import TensorBoard, WeightsAndBiases
 from apprentice.learn.training.interrupt import Interrupt
@@ -68,14 +68,14 @@ def train(
     # what to learn from
     source = open_source(Path(file), cfg)
     config = recipes.load_config(cfg)
-    recipes.choose_observations(config, source, cfg)
-    keys = recipes.data_keys(config, source)
+    observed.choose_observations(config, source, cfg)
+    keys = observed.data_keys(config, source)
     demos = source.read(keys, source.train, images_on=output)
     held_out = source.read(keys, source.valid, images_on=output) if source.valid else None
 
     # the algorithm
     if recipes.is_chunk_policy(config):
-        recipes.recognise_actions(config, demos)
+        observed.recognise_actions(config, demos)
     algo, shapes = setup.build(config, demos, device)
     statistics = setup.fit(algo, config, demos, shapes)
     batches = Batches(setup.windows(algo, config, demos, statistics, device), config.train.batch_size, cfg.seed)
