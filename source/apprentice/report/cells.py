@@ -64,7 +64,7 @@ def _owed(coverage: Json) -> str:
             f"{name} {_ends(numbers_in(bounds, name), name)}" for name in bounds if len(numbers_in(bounds, name)) == 2
         )
         rows.append([where, count(number_in(one, "attempts") or 0)])
-    return table(["visited, and never a success", "attempts"], rows, words=0)
+    return table(["visited, and never a success", "attempts"], rows, words=(0,))
 
 
 def _ends(ends: Sequence[float], name: str) -> str:

@@ -60,7 +60,7 @@ def _divergence(found: Json) -> str:
         caption += f" The first {len(shown)} of {len(rollouts)} failures; failures.json has all."
     figures = [
         figure(table(["what came first", "rollouts", "median step"], groups), "How failures left the demos", lead),
-        figure(table(header, rows, words=3), "Failure by failure", caption),
+        figure(table(header, rows, words=(3,)), "Failure by failure", caption),
     ]
     return grid(figures, "grid single")
 

@@ -68,9 +68,9 @@ def _tile(kind: str, value: str, label: str, detail: str, plot: str = "") -> str
     return f'<div class="{kind}">{top}{below}{plot}</div>'
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int | None = None) -> str:
-    """Text cells; the first column names the row, and column `words` holds sentences."""
-    kinds = ["" if index != words else ' class="words"' for index in range(len(header))]
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[int] = ()) -> str:
+    """Text cells; the first column names the row, and columns `words` hold sentences."""
+    kinds = ["" if index not in words else ' class="words"' for index in range(len(header))]
     head = "".join(f"<th{kind}>{escape(cell)}</th>" for kind, cell in zip(kinds, header, strict=True))
     body = "".join(
         f"<tr><th{kinds[0]}>{escape(row[0])}</th>"

@@ -77,7 +77,7 @@ def _success(found: Json, conditions: Sequence[Json]) -> Section:
     )
     figures = [
         figure(plot, "Held success with its 95 % interval", wide=True),
-        figure(table(header, rows, words=1), "In numbers", caption, wide=True),
+        figure(table(header, rows, words=(1, 5)), "In numbers", caption, wide=True),
     ]
     return Section("success", "Success under each condition", lead, grid(figures, "grid single"))
 
@@ -123,7 +123,7 @@ def _not_counted(conditions: Sequence[Json]) -> Section | None:
         "A rollout counts under a mishap or a push if that came, changed something, and left every object where the "
         "task can still be done."
     )
-    body = figure(table(["condition", "why", "rollouts"], rows, words=1), "Rollouts that do not count", text, wide=True)
+    body = figure(table(["condition", "why", "rollouts"], rows, words=(1,)), "Rollouts that do not count", text, wide=True)
     return Section("not-counted", "Not counted", "", grid([body], "grid single"))
 
 

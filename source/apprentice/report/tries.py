@@ -60,7 +60,7 @@ def _causes(rows: Sequence[Json]) -> list[str]:
         "of the tries were off by less."
     )
     header = ["subtask", "tries", "cause", "meaning"]
-    return [figure(table(header, cells, words=3), "Why tries failed", text, wide=True)]
+    return [figure(table(header, cells, words=(3,)), "Why tries failed", text, wide=True)]
 
 
 def _sources(rows: Sequence[Json]) -> str:
