@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": "The whole loop on the cube stack: `apprentice run` with the shipped configuration",
     "run": "Record, augment, train, evaluate and report, as a configuration file says",
     "tasks": "List the tasks that run here, per backend, and what others miss",
+    "new-task": "Write a small task package of your own to start from",
+    "check-task": "Test a task from all sides before demos of it are recorded",
     "record": "Record source demos of a task",
     "forward": "Forward the SpaceMouse of this computer to a recording that runs on another one",
     "annotate": "Write where subtasks end into the demos of a file",
@@ -62,7 +64,7 @@ def _run(name: str, arguments: list[str]) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import tyro
 
-    module = importlib.import_module(f"apprentice.cli.{name}")
+    module = importlib.import_module(f"apprentice.cli.{name.replace('-', '_')}")
     try:
         tyro.cli(module.main, prog=f"apprentice {name}", args=arguments)
     except UserError as error:

@@ -123,7 +123,9 @@ def _not_counted(conditions: Sequence[Json]) -> Section | None:
         "A rollout counts under a mishap or a push if that came, changed something, and left every object where the "
         "task can still be done."
     )
-    body = figure(table(["condition", "why", "rollouts"], rows, words=(1,)), "Rollouts that do not count", text, wide=True)
+    body = figure(
+        table(["condition", "why", "rollouts"], rows, words=(1,)), "Rollouts that do not count", text, wide=True
+    )
     return Section("not-counted", "Not counted", "", grid([body], "grid single"))
 
 

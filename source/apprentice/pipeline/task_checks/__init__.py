@@ -1,0 +1,1 @@
+"""What `apprentice check-task` looks at: each module a side of a task, all in plain words."""
