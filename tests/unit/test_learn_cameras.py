@@ -159,7 +159,7 @@ def test_robomimics_own_algorithms_look_too(file: Path, tmp_path: Path):
 def test_keypoints_are_where_the_map_is_bright():
     maps = torch.zeros(1, 1, 21, 21)
     maps[0, 0, 15, 5] = 50.0
-    x, y, _ = SpatialSoftmax(1)(maps)[0, 0].tolist()
+    x, y, *_ = SpatialSoftmax(1)(maps)[0, 0].tolist()
     assert (x, y) == pytest.approx((-0.5, 0.5), abs=1e-3)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,9 @@ Array = NDArray[np.float64]
 
 _LOOKS = 4
 """Poses of a segment that are looked at."""
-_OVERLAP_M = 0.004
-"""Overlap with an object that a segment is not about, beyond which it is not played if there is another."""
+ROOM_M = 0.015
+"""Distance that a segment should keep from objects that it is not about. What just fits here does not fit a policy that
+learns from it: where a grasp gives way to a neighbour, it must not matter much where exactly the line is drawn."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -43,8 +45,8 @@ class Fitted:
     """How the way to it was found."""
     problem: Problem | None
     """Why it cannot be played."""
-    brushes: bool = False
-    """Whether it touches an object that it is not about."""
+    room_m: float = math.inf
+    """How near it comes to objects that it is not about; negative where it would overlap."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -110,7 +112,7 @@ class Fitter:
         here, arrival = eef.numpy(), _velocity(hand)
         if space is None:
             way = unchecked_bridge(here, hand[0], arrival, self._limits)
-            problem, brushes = None, False
+            problem, room = None, math.inf
         else:
             terms = Terms(
                 limits=self._limits,
@@ -119,9 +121,9 @@ class Fitter:
                 near_m=self._cfg.near_m,
             )
             way = find_bridge(space, here, hand[0], arrival, terms, rng)
-            problem, brushes = way.problem, False
+            problem, room = way.problem, math.inf
             if problem is None and way.joints is not None:
-                problem, brushes = self._look(space, hand, way.joints, segment)
+                problem, room = self._look(space, hand, way.joints, segment)
         lead = torch.from_numpy(self.response.targets(here, way.path))
         meant = np.concatenate((here[None], way.path[:-1], hand))[:, :3, 3]
         return Fitted(
@@ -131,7 +133,7 @@ class Fitter:
             leaving_steps=way.leaving_steps,
             bridge=way.kind,
             problem=problem,
-            brushes=brushes,
+            room_m=room,
         )
 
     def fixed(
@@ -168,19 +170,19 @@ class Fitter:
         correction = hold_correction if segment.held_fast else grasp_correction
         return correction(demo.eef[self._eef][now], demo.objects[held][now], eef, held_pose)
 
-    def _look(self, space: Space, hand: Array, seed: Array, segment: Segment) -> tuple[Problem | None, bool]:
-        """Whether the arm can reach a segment's poses, and whether it touches what the segment is not about."""
-        deepest = 0.0
+    def _look(self, space: Space, hand: Array, seed: Array, segment: Segment) -> tuple[Problem | None, float]:
+        """Whether the arm can reach a segment's poses, and how near it comes to what the segment is not about."""
+        nearest = math.inf
 
         def slack(_: int, distances: dict[tuple[str, str], float]) -> float:
-            nonlocal deepest
+            nonlocal nearest
             others = [d for (_, other), d in distances.items() if other and other != segment.about]
-            deepest = min([deepest, *others])
+            nearest = min([nearest, *others])
             return np.inf
 
         places = np.unique(np.linspace(0, len(hand) - 1, _LOOKS + 1).round().astype(int))[1:]
         look = look_along(space, hand, places.tolist(), seed, slack)
-        return look.problem, deepest < -_OVERLAP_M
+        return look.problem, nearest
 
 
 def _velocity(hand: Array) -> Array | None:

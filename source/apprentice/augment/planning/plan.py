@@ -13,7 +13,7 @@ from torch import Tensor
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import NO_LESSONS, Lessons
 from apprentice.augment.paths import bridge, profile
-from apprentice.augment.paths.fit import Fitted, Fitter
+from apprentice.augment.paths.fit import ROOM_M, Fitted, Fitter
 from apprentice.augment.paths.limits import Problem, Space
 from apprentice.augment.sources.demos import SourceDemo
 from apprentice.augment.sources.segment import Boundaries, draw_boundaries, nominal_boundaries
@@ -235,7 +235,9 @@ class Planner:
     def _fitted(
         self, wanted: Request, scene: Scene, last_target: Tensor | None, rng: np.random.Generator
     ) -> tuple[Candidate, Fitted]:
-        """The first segment, turn and beginning that the arm can play; if it can play none, the first of all."""
+        """The first segment, turn and beginning that the arm can play with room to spare; if there is none, that with
+        the most room; if it can play none, the first of all.
+        """
         tried: list[tuple[Candidate, Fitted]] = []
         for candidate in self.candidates.of(wanted, rng):
             held = candidate.segment.held
@@ -249,9 +251,10 @@ class Planner:
             space = None if scene.space is None or wanted.shared else scene.space(self.eef, held)
             fitted = self._fitter.fit(candidate.segment, wanted.eef, held_pose, space, rng)
             tried.append((candidate, fitted))
-            if fitted.problem is None and not fitted.brushes:
+            if fitted.problem is None and fitted.room_m >= ROOM_M:
                 return tried[-1]
-        return next((one for one in tried if one[1].problem is None), tried[0])
+        playable = [one for one in tried if one[1].problem is None]
+        return max(playable, key=lambda one: one[1].room_m, default=tried[0])
 
     def _levels(self, subtask: Any, near: Tensor, bridge_steps: int, tries: int) -> Tensor:
         level: float = subtask.action_noise

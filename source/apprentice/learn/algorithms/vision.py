@@ -7,7 +7,8 @@ steps on a CPU enough: the gradient of actions alone says little about where in 
 
 How it is turned says even less: it is a matter of a few pixels, wherever in the image they are. So one keypoint follows
 each object, being the only one that may tell where it is, and what is around it is looked at once more, closely: a
-glimpse, cut out at full resolution (Mnih et al. 2014, arXiv 1406.6247).
+glimpse, cut out at full resolution (Mnih et al. 2014, arXiv 1406.6247). That keypoint has to be a point: a map that is
+bright all over has its middle, too, move with the object, but not be where it is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+_JITTER = 0.05
+"""How far beside its keypoint a glimpse may be in training, in halves of the image."""
+
 
 class SpatialSoftmax(nn.Module):
     """Feature maps to keypoints: where each map is large, and how large it is."""
@@ -28,7 +32,9 @@ class SpatialSoftmax(nn.Module):
         self.sharpness = nn.Parameter(torch.ones(maps))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (N, C, H, W) to (N, C, 3): x and y from -1 to 1, and the logarithm of the sum of exponentials."""
+        """Shape (N, C, H, W) to (N, C, 4): x and y from -1 to 1, their variance, and the logarithm of the sum of
+        exponentials.
+        """
         x = x.float()
         height, width = x.shape[-2:]
         flat = x.flatten(2)
@@ -36,7 +42,9 @@ class SpatialSoftmax(nn.Module):
         rows = torch.linspace(-1.0, 1.0, height, device=x.device)
         columns = torch.linspace(-1.0, 1.0, width, device=x.device)
         grid = torch.stack([columns.repeat(height), rows.repeat_interleave(width)], -1)
-        return torch.cat([weights @ grid, 0.1 * flat.logsumexp(-1, keepdim=True)], -1)
+        middle = weights @ grid
+        spread = (weights @ (grid * grid) - middle * middle).sum(-1, keepdim=True)
+        return torch.cat([middle, spread, 0.1 * flat.logsumexp(-1, keepdim=True)], -1)
 
 
 class ImageEncoder(nn.Module):
@@ -49,7 +57,7 @@ class ImageEncoder(nn.Module):
         self.glimpse_px = min(int(cfg.get("glimpse_px", 0)), *shape[1:]) if objects else 0  # before 0.3: none
         self.maps = nn.Sequential(*_convolutions(shape[0], cfg), nn.Conv2d(cfg.channels[-1], cfg.keypoints, 1))
         self.keypoints = SpatialSoftmax(cfg.keypoints)
-        width = 3 * cfg.keypoints
+        width = 4 * cfg.keypoints
         if self.glimpse_px:
             convolved = nn.Sequential(*_convolutions(shape[0], cfg), nn.Flatten())
             seen = convolved(torch.zeros(1, shape[0], self.glimpse_px, self.glimpse_px)).shape[1]
@@ -58,12 +66,15 @@ class ImageEncoder(nn.Module):
         self.embed = nn.Sequential(nn.Linear(width, cfg.embedding), nn.LayerNorm(cfg.embedding), nn.GELU())
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Values from 0 to 1, shape (N, C, H, W), to an embedding (N, E) and the objects' keypoints (N, K, 3)."""
+        """Values from 0 to 1, shape (N, C, H, W), to an embedding (N, E) and the objects' keypoints (N, K, 4)."""
         image = (image - 0.5) * 4.0
         keypoints = self.keypoints(self.maps(image))
         places, seen = keypoints[:, : self.objects], keypoints.flatten(1)
         if self.glimpse_px:
-            glimpses = cut_out(image, places[..., :2].detach(), self.glimpse_px)
+            centres = places[..., :2].detach()
+            if self.training:  # so that it need not be exact
+                centres = centres + _JITTER * (2 * torch.rand_like(centres) - 1)
+            glimpses = cut_out(image, centres, self.glimpse_px)
             close = self.look_closely(glimpses.flatten(0, 1)).unflatten(0, places.shape[:2])
             seen = torch.cat([seen, close.flatten(1).to(seen.dtype)], -1)
         return self.embed(seen), places
@@ -90,7 +101,7 @@ class Vision(nn.Module):
         width = cfg.embedding * len(cameras)
         self.teller = _head(width + features, told) if told else None
         # the same for all objects: from where one is in the images to where it is
-        self.placer = _head(3 * len(cameras) + features, 3) if self.places else None
+        self.placer = _head(4 * len(cameras) + features, 3) if self.places else None
         self.width = width + told
 
     def forward(self, images: Mapping[str, Tensor], features: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -101,8 +112,8 @@ class Vision(nn.Module):
             features: Normalised proprioception of the same moment. Shape (N, F).
 
         Returns:
-            The embedding with what was told, shape (N, width); what was told, and after it each object's position as
-            its keypoints alone tell it, shape (N, P + 3 * K), None where P is 0.
+            The embedding with what was told, shape (N, width); what was told, after it each object's position as its
+            keypoints alone tell it, and how spread out these are, shape (N, P + K * (3 + cameras)), None where P is 0.
         """
         looks = [encode(images[key]) for key, encode in zip(self.keys, self.encoders, strict=True)]
         seen = torch.cat([embedding for embedding, _ in looks], -1)
@@ -113,12 +124,14 @@ class Vision(nn.Module):
         if self.placer is not None:
             keypoints = torch.cat([places for _, places in looks], -1)
             moment = features[:, None].expand(-1, len(self.places), -1)
-            told = torch.cat([told, self.placer(torch.cat([keypoints, moment.to(keypoints.dtype)], -1)).flatten(1)], -1)
+            placed = self.placer(torch.cat([keypoints, moment.to(keypoints.dtype)], -1))
+            told = torch.cat([told, placed.flatten(1), keypoints[..., 2::4].flatten(1)], -1)
         return known, told
 
     def wanted(self, truth: Tensor) -> Tensor:
-        """What should have been told, of the true object features. Shape (N, P + 3 * K) from (N, P)."""
-        return torch.cat([truth, *(truth[:, start : start + 3] for start in self.places)], -1)
+        """What should have been told, of the true object features: points. Shapes as told from (N, P)."""
+        spread = truth.new_zeros(len(truth), len(self.places) * len(self.keys))
+        return torch.cat([truth, *(truth[:, start : start + 3] for start in self.places), spread], -1)
 
 
 def _convolutions(channels: int, cfg: Any) -> list[nn.Module]:
