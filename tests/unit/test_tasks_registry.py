@@ -50,6 +50,7 @@ def test_what_is_known_of_a_task_comes_from_its_configuration():
     assert info.mimic and info.eef_names == ("franka",)
     assert info.objects == ("cube_1", "cube_2", "cube_3")
     assert dict(info.symmetry) == {"cube_1": 4, "cube_2": 4, "cube_3": 4}
+    assert info.cubes == info.objects == task_info(STOCK).cubes
     assert info.subtasks["franka"][0] == ("cube_2", "grasp_1") and info.subtasks["franka"][-1] == ("cube_2", None)
     assert (info.action_dim, info.success, info.control_hz) == (7, "success", 20.0)
     assert info.variants == ("d0", "d1", "d2")
@@ -63,6 +64,7 @@ def test_our_stack_task_is_the_stock_one_as_far_as_demos_can_tell():
 
 def test_the_insertion_task_is_one_peg_one_socket_and_two_subtasks():
     info = task_info(INSERT)
+    assert info.cubes == () and task_info("Apprentice-Lift-Franka").cubes == ("cube",)
     assert info.objects == ("peg", "socket") and dict(info.symmetry) == {"peg": 4, "socket": 4}
     assert info.subtasks == {"franka": (("peg", "grasp"), ("socket", None))}
     assert (info.action_dim, info.success, info.control_hz) == (7, "success", 20.0)

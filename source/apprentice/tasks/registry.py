@@ -207,15 +207,22 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
 
 def _symmetry(spawn: Any) -> int:
     """A box looks the same after half a turn, a square one after a quarter; of other shapes nothing is assumed."""
-    size = getattr(spawn, "size", None)
-    if size is None or len(size) != 3:
+    size = _box(spawn)
+    if size is None:
         return 1
     return 4 if abs(size[0] - size[1]) < 1e-6 else 2
 
 
 def _is_cube(spawn: Any) -> bool:
-    size = getattr(spawn, "size", None)
-    return size is not None and len(size) == 3 and max(size) - min(size) < 1e-6
+    size = _box(spawn)
+    return size is not None and max(size) - min(size) < 1e-6
+
+
+def _box(spawn: Any) -> tuple[float, float, float] | None:
+    """Edges of what is a single box (m)."""
+    parts = getattr(spawn, "parts", ())
+    size = parts[0].size_m if len(parts) == 1 else getattr(spawn, "size", None)
+    return size if size is not None and len(size) == 3 else None
 
 
 def _action_dim(env_cfg: Any) -> int | None:
