@@ -25,7 +25,7 @@ def frames_and_algo(tmp_path_factory: pytest.TempPathFactory):
     config = recipes.load_config(cfg)
     observed.choose_observations(config, source, cfg)
     frames = source.read(observed.data_keys(config, source), source.train)
-    observed.recognise_actions(config, frames)
+    observed.recognise_poses(config, frames)
     with config.values_unlocked():
         config.algo.label_smoothing = 0
         config.algo.execute = 5

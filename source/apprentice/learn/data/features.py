@@ -16,6 +16,8 @@ from apprentice.poses import position, rotation, set_upright
 
 EEF_POSE = "datagen_info/eef_pose/"
 OBJECT_POSE = "datagen_info/object_pose/"
+_LEVEL = 0.5
+"""Length, seen from above, of a unit axis that is level enough to have a direction."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -30,6 +32,8 @@ class FeatureCfg:
     """Order of each object's rotational symmetry about its z axis; 1 = none."""
     cubes: tuple[str, ...] = ()
     """Objects that look the same on any of their sides: which of them is up is not told."""
+    headings: tuple[int, ...] = ()
+    """Axis of each end effector (0 x, 1 y, 2 z) whose direction, seen from above, tells how it is turned. Empty: x."""
     plain: tuple[str, ...] = ()
     """Observations taken as they are, such as finger positions."""
     last_action: str | None = None
@@ -73,9 +77,10 @@ def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor
     for index, name in enumerate(cfg.objects):
         if name in cfg.cubes:
             objects[index] = set_upright(objects[index])
+    headings = [_yaw(eef, axis) for eef, axis in zip(eefs, cfg.headings or [0] * len(eefs), strict=True)]
     for name, pose in zip(cfg.objects, objects, strict=True):
-        for eef in eefs:
-            angle = cfg.symmetry.get(name, 1) * (_yaw(pose) - _yaw(eef))
+        for eef, heading in zip(eefs, headings, strict=True):
+            angle = cfg.symmetry.get(name, 1) * (_yaw(pose) - heading)
             parts += [position(pose) - position(eef), torch.stack([torch.sin(angle), torch.cos(angle)], -1)]
         parts += [pose[:, 2:3, 3], pose[:, 2:3, 2]]
     parts += _differences(objects)
@@ -99,10 +104,20 @@ def position_columns(cfg: FeatureCfg) -> list[int]:
     return [9 * len(cfg.eefs) + width * index for index in range(len(cfg.objects))]
 
 
-def _yaw(pose: Tensor) -> Tensor:
-    """Heading of the x axis. Shape (N,), rad."""
+def heading_axis(poses: Tensor) -> int:
+    """Axis (0 x, 1 y, 2 z) whose direction, seen from above, tells how an end effector is turned: x if it is not steep.
+
+    Args:
+        poses: Of the end effector, in demos. Shape (T, 4, 4).
+    """
+    level = rotation(poses)[:, :2].norm(dim=1).mean(0)
+    return 0 if level[0] > _LEVEL else int(level.argmax())
+
+
+def _yaw(pose: Tensor, axis: int = 0) -> Tensor:
+    """Direction of an axis, seen from above. Shape (N,), rad."""
     r = rotation(pose)
-    return torch.atan2(r[:, 1, 0], r[:, 0, 0])
+    return torch.atan2(r[:, 1, axis], r[:, 0, axis])
 
 
 def _differences(poses: Sequence[Tensor]) -> list[Tensor]:

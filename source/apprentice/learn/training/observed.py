@@ -10,7 +10,7 @@ from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import PLANS, base_name, observation_groups
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, Source
-from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg
+from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, heading_axis
 from apprentice.learn.training.recipes import is_chunk_policy
 
 _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
@@ -83,8 +83,8 @@ def data_keys(config: Any, source: Source) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-def recognise_actions(config: Any, frames: Frames) -> None:
-    """Fill in what the columns of the actions mean (chunked BC)."""
+def recognise_poses(config: Any, frames: Frames) -> None:
+    """Fill in what the columns of the actions mean, and how end effectors are held (chunked BC)."""
     from apprentice.learn.data.action_space import recognise
 
     eefs = list(config.algo.features.eefs)
@@ -94,8 +94,12 @@ def recognise_actions(config: Any, frames: Frames) -> None:
         {name: frames.data[_target_key(name)].float() for name in eefs if _target_key(name) in frames.data},
         frames.lengths,
     )
+    headings = [heading_axis(frames.data["obs/" + EEF_POSE + name].float()) for name in eefs]
     with config.values_unlocked():
         config.algo.action_space.update(space.to_dict())
+        config.algo.features.headings = headings
+        if config.algo.told.to_dict():
+            config.algo.told.headings = headings
         if config.algo.features.last_action:
             config.algo.features.last_action_columns = [column.column for column in space.binary]
 

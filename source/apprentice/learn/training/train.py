@@ -75,7 +75,7 @@ def train(
 
     # the algorithm
     if recipes.is_chunk_policy(config):
-        observed.recognise_actions(config, demos)
+        observed.recognise_poses(config, demos)
     algo, shapes = setup.build(config, demos, device)
     statistics = setup.fit(algo, config, demos, shapes)
     batches = Batches(setup.windows(algo, config, demos, statistics, device), config.train.batch_size, cfg.seed)

@@ -5,33 +5,87 @@ from __future__ import annotations
 from apprentice.tasks.oracle import FORWARD, Oracle, Stage, Waypoint
 from apprentice.tasks.registry import TaskInfo
 
-from .config.g1 import PICK_PLACE_TASK_ID
+from .config.g1 import HAND_OVER_TASK_ID, PICK_PLACE_TASK_ID
+from .mdp.places import ASIDE_M, MEETING_M
 
-_BACK_M = 0.16
-"""How far short of what it takes a hand stops first: its fingers are long."""
-_FREE_M = 0.02
-"""How far a hand moves aside, until its fingers do not touch what it released."""
-_RAISE_M = 0.08
+_BACK = (0.0, 0.0, -0.16)
+"""How far short of what it takes a hand stops first, in its axes: its fingers are long."""
+_FREE = (0.0, -0.02, 0.0)
+"""How far the right hand moves aside, in its axes, until its fingers do not touch what it released."""
 _ON_PAD_M = 0.065
 """Height of the brick's centre above the pad's."""
+_ON_STICK_M = {"right": (0.0, 0.0, -0.06), "left": (0.0, 0.0, 0.05)}
+"""Where each hand takes the stick."""
+_WAIT = Waypoint(about=None, height_m=0.0, closed=False)
 
 
 def oracles(info: TaskInfo) -> tuple[Oracle, ...]:
     """A way through a humanoid task for each hand that has a part in it."""
-    ways = {PICK_PLACE_TASK_ID: {"right": _stand_on_pad()}}
-    return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=_BACK_M) for eef, way in ways[info.id].items())
+    ways = {
+        HAND_OVER_TASK_ID: {"left": _take(), "right": _give()},
+        PICK_PLACE_TASK_ID: {"right": _stand_on_pad()},
+    }
+    return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=-_BACK[2]) for eef, way in ways[info.id].items())
 
 
 def _stand_on_pad() -> Stage:
+    """Take the brick and stand it on the pad."""
     waypoints = (
-        Waypoint(about="brick", height_m=0.0, closed=False, off_m=(0.0, 0.0, -_BACK_M)),
+        Waypoint(about="brick", height_m=0.0, closed=False, off_m=_BACK),
         Waypoint(about="brick", height_m=0.0, closed=False, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
-        Waypoint(about=None, height_m=_RAISE_M, closed=True, brings="brick"),
+        Waypoint(about=None, height_m=0.08, closed=True, brings="brick"),
         Waypoint(about="pad", height_m=_ON_PAD_M + 0.06, closed=True, brings="brick"),
         Waypoint(about="pad", height_m=_ON_PAD_M, closed=True, careful=True, brings="brick"),
-        Waypoint(about=None, height_m=0.0, closed=False),
-        Waypoint(about=None, height_m=0.0, closed=False, careful=True, off_m=(0.0, -_FREE_M, 0.0)),
-        Waypoint(about=None, height_m=0.0, closed=False, off_m=(0.0, 0.0, -_BACK_M)),
+        _WAIT,
+        Waypoint(about=None, height_m=0.0, closed=False, careful=True, off_m=_FREE),
+        Waypoint(about=None, height_m=0.0, closed=False, off_m=_BACK),
+    )
+    return Stage(waypoints=waypoints)
+
+
+def _give() -> Stage:
+    """Take the stick, hold it out, and let go when the other hand has it."""
+    spot = _ON_STICK_M["right"]
+    waypoints = (
+        Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, off_m=_BACK),
+        Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=0.1, closed=True, brings="stick", held_at_m=spot),
+        Waypoint(
+            about=None,
+            height_m=0.0,
+            place_m=MEETING_M,
+            closed=True,
+            careful=True,
+            brings="stick",
+            held_at_m=spot,
+            says="presented",
+        ),
+        Waypoint(about=None, height_m=0.0, closed=False, after="left holds", says="right let go"),
+        Waypoint(about=None, height_m=0.0, closed=False, careful=True, off_m=_FREE),
+        Waypoint(about=None, height_m=0.0, closed=False, off_m=_BACK),
+    )
+    return Stage(waypoints=waypoints)
+
+
+def _take() -> Stage:
+    """Take the stick from the other hand, and hold it aside."""
+    spot = _ON_STICK_M["left"]
+    waypoints = (
+        Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, off_m=_BACK, after="presented"),
+        Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True, says="left holds"),
+        Waypoint(
+            about=None,
+            height_m=0.0,
+            place_m=ASIDE_M,
+            closed=True,
+            careful=True,
+            brings="stick",
+            held_at_m=spot,
+            after="right let go",
+        ),
+        *(Waypoint(about=None, height_m=0.0, closed=True),) * 3,
     )
     return Stage(waypoints=waypoints)

@@ -214,13 +214,18 @@ class ScriptedOperator:
         self._aim = np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread)
         if waypoint.exact:
             self._aim, self._pause_s = np.zeros(3), 0.0
-        missed = waypoint.careful and not waypoint.closed and rng.random() < cfg.miss_chance
+        grasps = waypoint.careful and not waypoint.closed and self._closes_next()
+        missed = grasps and rng.random() < cfg.miss_chance
         self._yaw_goal = self._yaw(hand)
         if waypoint.about is not None:
             self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, self._unsteady * cfg.aim_rad)
         if missed:
             self._aim -= self._oracle.miss_m * self._pointing(self._yaw_goal)
             self.mistakes += 1
+
+    def _closes_next(self) -> bool:
+        ahead = self._stages[self._stage].waypoints[self._place + 1 :]
+        return bool(ahead) and ahead[0].closed
 
     def _natural_yaw(self, name: str, view: View) -> float:
         """The turn that suits the object, leaves room for the fingers, and is nearest to where the wrist is at ease."""

@@ -19,6 +19,8 @@ OPEN = 0.1
 """Mean closure below which a hand counts as open."""
 AT_REST_M_S = 0.05
 """Speed below which an object rests."""
+NEAR_M = 0.05
+"""Distance at which something is at a place."""
 UPRIGHT = 0.97
 """Least cosine of the slope of what stands upright."""
 
@@ -66,3 +68,26 @@ def stands_on(env: Any, eef: str, name: str, onto: str, height_m: tuple[float, f
     on &= torch.linalg.vector_norm(off[:, :2], dim=1) < offset_m
     upright = rotation(pose)[:, 2, 2] > UPRIGHT
     return on & upright & released(env, eef) & (speed(env, name) < AT_REST_M_S)
+
+
+def presented(env: Any, eef: str, name: str, low_m: float, high_m: float, place_m: tuple[float, ...]) -> Tensor:
+    """Whether a hand holds an object upright near a place (m, environment frame). Shape (N,). Others as of `held`."""
+    pose = env.object_pose(name)
+    near = torch.linalg.vector_norm(position(pose) - torch.tensor(place_m, device=pose.device), dim=1) < NEAR_M
+    return held(env, eef, name, low_m, high_m) & near & (rotation(pose)[:, 2, 2] > UPRIGHT)
+
+
+def handed_over(env: Any, giver: str, taker: str, name: str, low_m: float, high_m: float) -> Tensor:
+    """Whether one hand has let go of what the other holds. Shape (N,). Arguments as of `held`, for the taker."""
+    return released(env, giver) & held(env, taker, name, low_m, high_m)
+
+
+def taken_away(
+    env: Any, giver: str, taker: str, name: str, low_m: float, high_m: float, place_m: tuple[float, ...]
+) -> Tensor:
+    """Whether the taker holds the object at a place of its own, upright and at rest. Shape (N,).
+
+    Arguments are those of `handed_over` and `presented`.
+    """
+    there = presented(env, taker, name, low_m, high_m, place_m) & released(env, giver)
+    return there & (speed(env, name) < 2 * AT_REST_M_S)

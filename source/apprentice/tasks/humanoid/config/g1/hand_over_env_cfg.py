@@ -1,0 +1,138 @@
+"""Apprentice-HandOver-G1: the right hand takes a standing stick and hands it to the left hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from isaaclab.envs.mimic_env_cfg import SubTaskConfig, SubTaskConstraintConfig, SubTaskConstraintType
+from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
+from isaaclab.utils import configclass
+
+from apprentice.tasks.hands_cfg import Ranges, box, observed
+from apprentice.tasks.hands_env import object_state
+from apprentice.tasks.humanoid.config.g1 import HAND_OVER_TASK_ID
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsActionsCfg, TwoHandsPolicyCfg
+from apprentice.tasks.humanoid.mdp import conditions
+from apprentice.tasks.humanoid.mdp.places import ASIDE_M, MEETING_M
+
+STICK_M = (0.05, 0.05, 0.24)
+"""Size of the stick."""
+PARTS_M = {"right": {"low_m": -0.12, "high_m": 0.0}, "left": {"low_m": 0.0, "high_m": 0.12}}
+"""From where to where along the stick each hand holds it."""
+
+VARIANTS: dict[str, dict[str, Ranges]] = {
+    "d0": {"stick": {"x": (0.42, 0.5), "y": (-0.26, -0.16), "yaw": (-0.4, 0.4)}},
+    "d1": {"stick": {"x": (0.4, 0.52), "y": (-0.3, -0.12), "yaw": (-math.pi, math.pi)}},
+    "d2": {"stick": {"x": (0.38, 0.54), "y": (-0.34, -0.08), "yaw": (-math.pi, math.pi)}},
+}
+
+STILL = (10, 15)
+"""Steps after the stick is held out that it still moves to where it is taken: what is done about it after that must not
+begin with its motion."""
+
+
+@configclass
+class HandOverSceneCfg(HumanoidSceneCfg):
+    """The robot and a stick."""
+
+    stick = box("stick", STICK_M, 0.2, (0.75, 0.55, 0.2))
+
+
+@configclass
+class HandOverPolicyCfg(TwoHandsPolicyCfg):
+    """What a policy sees."""
+
+    stick = observed(object_state, name="stick")
+
+
+@configclass
+class HandOverSubtaskTermsCfg(ObservationGroupCfg):
+    """Whether each subtask is done."""
+
+    grasp_right = observed(conditions.held, eef="right", name="stick", **PARTS_M["right"])
+    presented = observed(conditions.presented, eef="right", name="stick", **PARTS_M["right"], place_m=MEETING_M)
+    grasp_left = observed(conditions.held, eef="left", name="stick", **PARTS_M["left"])
+    released_right = observed(conditions.handed_over, giver="right", taker="left", name="stick", **PARTS_M["left"])
+
+    def __post_init__(self):
+        self.enable_corruption = False
+        self.concatenate_terms = False
+
+
+@configclass
+class HandOverObservationsCfg:
+    """Groups of observations."""
+
+    policy = HandOverPolicyCfg()
+    subtask_terms = HandOverSubtaskTermsCfg()
+
+
+@configclass
+class HandOverTerminationsCfg:
+    """When the task is done."""
+
+    success = TerminationTermCfg(
+        func=conditions.taken_away,
+        params={"giver": "right", "taker": "left", "name": "stick", **PARTS_M["left"], "place_m": ASIDE_M},
+    )
+
+
+@configclass
+class HandOverEnvCfg(HumanoidTaskCfg):
+    """Hand the stick from the right hand to the left one, which holds it aside."""
+
+    scene: Any = HandOverSceneCfg(num_envs=1, env_spacing=3.0)
+    actions: Any = TwoHandsActionsCfg()
+    observations: Any = HandOverObservationsCfg()
+    terminations: Any = HandOverTerminationsCfg()
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.variant_ranges = VARIANTS
+        self.object_symmetry = {"stick": 4}
+        self.subtask_configs = {
+            "left": [
+                _subtask(None, "presented", "Wait for the stick", noise=0.003, offsets=STILL),
+                _subtask("stick", "grasp_left", "Take the stick", noise=0.01, offsets=(3, 8)),
+                _subtask(None, None, "Hold it aside", noise=0.01),
+            ],
+            "right": [
+                _subtask("stick", "grasp_right", "Grasp the stick", noise=0.02, offsets=(3, 8)),
+                _subtask(None, "presented", "Hold it out to the other hand", noise=0.01, offsets=STILL),
+                _subtask("stick", "grasp_left", "Hold it for the other hand", noise=0.002),
+                _subtask("stick", "released_right", "Let go", noise=0.002),
+                _subtask(None, None, "Get out of the way", noise=0.01),
+            ],
+        }
+        self.task_constraint_configs = [
+            # Isaac Lab keeps one constraint for each subtask: who waits has a subtask for that, which ends one step
+            # after what it waits for
+            _order(("right", 1), ("left", 0), steps_left=1),
+            _order(("left", 1), ("right", 2), steps_left=1),
+            _order(("right", 3), ("left", 2)),
+        ]
+        self.settle(HAND_OVER_TASK_ID)
+
+
+def _order(first: tuple[str, int], then: tuple[str, int], steps_left: int = -1) -> SubTaskConstraintConfig:
+    return SubTaskConstraintConfig(
+        eef_subtask_constraint_tuple=[first, then],
+        constraint_type=SubTaskConstraintType.SEQUENTIAL,
+        sequential_min_time_diff=steps_left,
+    )
+
+
+def _subtask(
+    about: str | None, signal: str | None, description: str, *, noise: float, offsets: tuple[int, int] = (0, 0)
+) -> SubTaskConfig:
+    """Isaac Lab's selection strategies but "random" need an object."""
+    return SubTaskConfig(
+        object_ref=about,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "about no object"
+        subtask_term_signal=signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
+        subtask_term_offset_range=offsets,
+        selection_strategy="random" if about is None else "nearest_neighbor_object",
+        selection_strategy_kwargs={} if about is None else {"nn_k": 3},
+        action_noise=noise,
+        description=description,
+    )
