@@ -6,13 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-<<<<<<< HEAD
-from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features, position_columns
+from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features, heading_axis, position_columns
 from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_z
-=======
-from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, features, heading_axis
-from apprentice.poses import exp_rotation, make_pose, rotation_z
->>>>>>> 93b854b (G1 hands a stick from hand to hand; policies see how a hand that points forward is turned)
 
 
 def scene(yaw: float, order: int) -> tuple[dict[str, torch.Tensor], FeatureCfg]:
@@ -32,7 +27,6 @@ def test_turning_an_object_onto_itself_changes_nothing(order: int):
     assert (features(before, cfg) - features(between, cfg)).abs().max() > 0.1
 
 
-<<<<<<< HEAD
 def test_a_cube_on_its_side_is_seen_like_one_on_its_bottom_and_a_cup_is_not():
     upright, plain = scene(0.3, 4)
     cfg = replace(plain, cubes=("cube",))
@@ -56,7 +50,8 @@ def test_the_columns_of_positions_are_where_they_are_said_to_be():
         for name, start in zip(both.objects, position_columns(both), strict=True):
             apart = position(obs[OBJECT_POSE + name]) - position(obs[EEF_POSE + "hand"])
             torch.testing.assert_close(found[:, start : start + 3], apart)
-=======
+
+
 def test_a_hand_whose_x_axis_hangs_down_tells_its_turn_by_another_axis():
     down, forward = torch.diag(torch.tensor([1.0, -1.0, -1.0])), torch.tensor([[0, 0, 1.0], [0, 1, 0], [-1, 0, 0]])
     shaken = exp_rotation(0.05 * torch.randn(50, 3, generator=torch.Generator().manual_seed(0)))
@@ -69,7 +64,6 @@ def test_a_hand_whose_x_axis_hangs_down_tells_its_turn_by_another_axis():
     cfg = FeatureCfg(eefs=("hand",), objects=("cube",))
     steady = features(obs, replace(cfg, headings=(axis,)))[:, 12:14]  # sine and cosine of the turn between them
     assert float(steady.std(0).max()) < 0.1 < float(features(obs, cfg)[:, 12:14].std(0).max())
->>>>>>> 93b854b (G1 hands a stick from hand to hand; policies see how a hand that points forward is turned)
 
 
 def test_before_the_first_action_the_gripper_counts_as_told_what_demos_begin_with():
