@@ -15,9 +15,15 @@ class HumanoidMimicEnv(HandsMimicEnv):
     """Actions move the hands that the task's subtasks name, in their order, and then open and close them."""
 
     camera_views: tuple[CameraView, ...] = (
-        CameraView(name="front", eye_m=(1.5, -0.95, 0.75), target_m=(0.25, 0.0, 0.12)),
-        CameraView(name="table", eye_m=(1.1, 0.0, 0.5), target_m=(0.42, 0.0, 0.08), field_of_view_deg=45.0),
-        CameraView(name="head", eye_m=(0.08, 0.0, 0.5), target_m=(0.45, 0.0, 0.05), field_of_view_deg=70.0),
+        CameraView(name="front", eye_m=(1.2, -0.75, 0.6), target_m=(0.28, 0.0, 0.16)),
+        CameraView(name="table", eye_m=(1.2, 0.0, 0.65), target_m=(0.4, 0.0, 0.12), field_of_view_deg=50.0),
+        CameraView(
+            name="head",
+            eye_m=(0.14, 0.0, 0.42),
+            target_m=(0.45, 0.0, 0.0),
+            field_of_view_deg=70.0,
+            link="torso_link",
+        ),
     )
     """What can be seen of the task, the view for people first."""
     lag_s = 0.13
