@@ -28,12 +28,12 @@ VARIANTS: dict[str, dict[str, Ranges]] = {
         "pad": {"x": (0.42, 0.5), "y": (0.0, 0.1), "yaw": (-0.4, 0.4)},
     },
     "d1": {
-        "brick": {"x": (0.4, 0.52), "y": (-0.3, -0.12), "yaw": (-math.pi, math.pi)},
-        "pad": {"x": (0.4, 0.52), "y": (0.02, 0.16), "yaw": (-math.pi, math.pi)},
+        "brick": {"x": (0.4, 0.52), "y": (-0.3, -0.14), "yaw": (-math.pi, math.pi)},
+        "pad": {"x": (0.4, 0.52), "y": (0.0, 0.16), "yaw": (-math.pi, math.pi)},
     },
     "d2": {
-        "brick": {"x": (0.38, 0.54), "y": (-0.34, -0.1), "yaw": (-math.pi, math.pi)},
-        "pad": {"x": (0.38, 0.54), "y": (0.04, 0.22), "yaw": (-math.pi, math.pi)},
+        "brick": {"x": (0.38, 0.54), "y": (-0.34, -0.14), "yaw": (-math.pi, math.pi)},
+        "pad": {"x": (0.38, 0.54), "y": (0.0, 0.22), "yaw": (-math.pi, math.pi)},
     },
 }
 
