@@ -1,0 +1,177 @@
+"""The table of tasks: every task of ours through the whole workflow, with its numbers and a picture.
+
+    python benchmarks/suite.py [--tasks ID ...] [--variants d0] [--engines ovphysx] [--output runs/suite] [--json FILE]
+
+For each task and variant: the scripted operator's success over 64 episodes, ten source demos of d0, the data generation
+rate of ours and of `isaaclab_mimic` (`benchmarks/augment.py`), a policy from 300 generated demos with the default
+recipe and its success over 100 rollouts, environment steps per second, the operator's success in other engines, and
+one frame of a demo. All by the commands that users have; what is finished is kept, so the same command goes on after a
+stop. Prints the table in Markdown, and writes it to `OUTPUT/table.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parent
+PICTURE = (480, 360)
+"""Width and height (px)."""
+COLOURS = 128
+"""Of a picture, which makes it small enough to keep."""
+MOMENT = 0.6
+"""Share of the demo that is over in its picture."""
+COLUMNS = {
+    "operator": "operator",
+    "dgr": "DGR",
+    "stock_dgr": "`isaaclab_mimic`",
+    "success": "policy",
+    "env_steps_per_s": "env-steps/s",
+}
+
+
+def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]:
+    """All numbers of a task and variant; those of stages that were done before are read again."""
+    folder: Path = args.output / task / variant
+    folder.mkdir(parents=True, exist_ok=True)
+    source = args.output / task / "source.hdf5"
+    checks = _checked(folder / "check.json", task, variant, "native", args.episodes, args.episodes // 4)
+    if not source.exists():
+        _run(["record", task, "--device", "scripted", "--demos", "10", "--seed", args.seed, "--output", source])
+    if not (folder / "dgr.json").exists():
+        few = [
+            "--attempts",
+            args.attempts,
+            "--few",
+            args.attempts // 2,
+            "--workers",
+            "1",
+            "--json",
+            folder / "dgr.json",
+        ]
+        _python([BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *few])
+    rates = json.loads((folder / "dgr.json").read_text())
+    demos, policy, evaluated = folder / "demos.hdf5", folder / "policy", folder / "evaluated"
+    _run(["augment", source, "--variant", variant, "--demos", args.demos, "--output", demos])
+    _run(["train", demos, "--output", policy])
+    _run(
+        ["evaluate", policy, "--variant", variant, "--rollouts", args.rollouts, "--videos", "1", "--output", evaluated]
+    )
+    evaluation = json.loads((evaluated / "evaluation.json").read_text())
+    if not (picture := args.output / "pictures" / f"{task}.png").exists():
+        _python([__file__, "--picture", task, source, picture])
+    found = {
+        "operator": _operator(checks),
+        "dgr": rates["dgr"],
+        "stock_dgr": rates["stock_dgr"],
+        "success": evaluation["success_rate"],
+        "interval": evaluation["interval_95"],
+        "env_steps_per_s": evaluation["env_steps_per_s"],
+    }
+    for engine in args.engines:
+        found[engine] = _operator(_checked(folder / f"{engine}.json", task, variant, engine, 8, 8))
+    return found
+
+
+def draw(task: str, source: Path, picture: Path) -> None:
+    """One frame of the first demo, as people see it."""
+    from PIL import Image
+
+    from apprentice.demos import DemoFile
+    from apprentice.sim.render import StateRenderer
+    from apprentice.tasks.session import open_session
+    from apprentice.tasks.views import task_views
+
+    with DemoFile(source) as file:
+        data = file.read(file.names[0], ["states"]).data
+    states = {key.removeprefix("states/"): rows for key, rows in data.items() if key.startswith("states/")}
+    moment = int(MOMENT * len(next(iter(states.values()))))
+    with open_session(task) as session:
+        view = task_views(session)[0]
+        renderer = StateRenderer(session, (view,), width=PICTURE[0], height=PICTURE[1])
+        image = renderer.render({key: rows[moment] for key, rows in states.items()})[view.name]
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).quantize(COLOURS).save(picture, optimize=True)
+        sys.stdout.flush()
+        os._exit(0)  # a simulator's threads may not stop when asked
+
+
+def table(rows: dict[str, dict[str, Any]], engines: list[str]) -> str:
+    """In Markdown, a row for each task and variant."""
+    columns = COLUMNS | {engine: f"operator, `{engine}`" for engine in engines}
+    lines = ["| task | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, row in rows.items():
+        cells = [_cell(key, row) for key in columns]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(key: str, row: dict[str, Any]) -> str:
+    value = row.get(key)
+    if value is None:
+        return "-"
+    if key == "env_steps_per_s":
+        return f"{value:,.0f}"
+    interval = " [{:.0f}, {:.0f}]".format(*(100 * end for end in row["interval"])) if key == "success" else ""
+    return f"{100 * value:.0f} %{interval}"
+
+
+def _checked(file: Path, task: str, variant: str, engine: str, episodes: int, num_envs: int) -> list[dict[str, str]]:
+    if not file.exists():
+        how = ["--variant", variant, "--backend", engine, "--episodes", episodes, "--num-envs", num_envs]
+        _run(["check-task", task, *how, "--json", file], may_fail=True)
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+def _operator(checks: list[dict[str, str]]) -> float | None:
+    found = next((check["found"] for check in checks if check["what"] == "scripted operator"), "")
+    counts = re.match(r"(\d+) of (\d+)", found)
+    return int(counts[1]) / int(counts[2]) if counts else None
+
+
+def _run(arguments: list[Any], may_fail: bool = False) -> None:
+    _python(["-m", "apprentice", *arguments], may_fail)
+
+
+def _python(arguments: list[Any], may_fail: bool = False) -> None:
+    print("$", *arguments, flush=True)
+    subprocess.run([sys.executable, *map(str, arguments)], check=not may_fail)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", help="ids; all of ours by default")
+    parser.add_argument("--variants", nargs="+", default=["d0"])
+    parser.add_argument("--engines", nargs="*", default=["ovphysx"])
+    parser.add_argument("--episodes", type=int, default=64, help="of the scripted operator")
+    parser.add_argument("--attempts", type=int, default=128, help="of augmentation, for its rate")
+    parser.add_argument("--demos", type=int, default=300, help="that the policy learns from")
+    parser.add_argument("--rollouts", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0, help="of the source demos")
+    parser.add_argument("--output", type=Path, default=Path("runs/suite"))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", nargs=3, metavar=("TASK", "SOURCE", "PNG"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.picture:
+        draw(args.picture[0], Path(args.picture[1]), Path(args.picture[2]))
+    from apprentice.tasks.registry import known_tasks
+
+    tasks = args.tasks or [task for task in known_tasks() if task.startswith("Apprentice-")]
+    rows: dict[str, dict[str, Any]] = {}
+    for task in tasks:
+        for variant in args.variants:
+            rows[f"{task} {variant}"] = measure(task, variant, args)
+            (args.output / "table.md").write_text(table(rows, args.engines))
+            if args.json:
+                args.json.write_text(json.dumps(rows, indent=1))
+    print(table(rows, args.engines))
+
+
+if __name__ == "__main__":
+    main()
