@@ -23,7 +23,7 @@ LIGHT = {
         "hidden_dims": [64],
         "chunk": 8,
         "execute": 5,
-        "vision": {"channels": [16, 16], "keypoints": 8, "embedding": 32},
+        "vision": {"channels": [16, 16], "keypoints": 8, "embedding": 32, "glimpse_px": 8},
     },
     "train": {"batch_size": 64},
 }

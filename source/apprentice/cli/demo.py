@@ -8,7 +8,7 @@ from apprentice.cli.output import say
 
 
 def main(output: Path = Path("runs/demo"), new: bool = False) -> None:
-    """Ten source demos, seven hundred generated ones, a policy and a hundred rollouts on the Franka cube stack.
+    """Ten source demos, a thousand generated ones, a policy and a hundred rollouts on the Franka cube stack.
 
     Takes some minutes on two processor cores. Running it again resumes what is unfinished; nothing is overwritten.
 
@@ -17,5 +17,7 @@ def main(output: Path = Path("runs/demo"), new: bool = False) -> None:
         new: Start a new run beside an old one (runs/demo-2, ...) instead of resuming it.
     """
     from apprentice.pipeline import PipelineCfg, run_pipeline
+    from apprentice.pipeline.cfg import TrainStageCfg
 
-    run_pipeline(PipelineCfg(name="demo"), output, new=new, say=say)
+    # config/franka_stack.yaml says the same
+    run_pipeline(PipelineCfg(name="demo", train=TrainStageCfg(steps=4000)), output, new=new, say=say)

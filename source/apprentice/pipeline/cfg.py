@@ -18,7 +18,7 @@ class RecordStageCfg:
 
 @dataclass(kw_only=True)
 class AugmentStageCfg:
-    demos: int = 700
+    demos: int = 1000
     """Demos to generate."""
     num_envs: int = 128
     """Environments stepped together."""
