@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from apprentice.demos import DemoFile
 
+ROOT = Path(__file__).resolve().parents[2]
 TASK = "ServeBlock-Franka"
 
 
@@ -22,9 +24,10 @@ class Project:
         self.folder, site = folder, folder / "site"
         self._environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
         self.run("new-task", "serve_block", "--output", "serve_block")
-        install = [os.environ.get("UV", "uv"), "pip", "install", "--quiet", "--python", sys.executable, "--no-deps"]
-        into = ["--no-build-isolation", "--target", str(site), str(folder / "serve_block")]
-        subprocess.run([*install, *into], check=True, cwd=folder)
+        uv = os.environ.get("UV") or shutil.which("uv")
+        assert uv, "expected uv on PATH or in UV, as `make test` sets it"
+        install = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--no-build-isolation"]
+        subprocess.run([*install, "--target", str(site), str(folder / "serve_block")], check=True, cwd=ROOT)
 
     def run(self, *arguments: str) -> str:
         """Run a command in the project; it must succeed."""
