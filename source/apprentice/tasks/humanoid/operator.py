@@ -5,7 +5,7 @@ from __future__ import annotations
 from apprentice.tasks.oracle import FORWARD, Oracle, Stage, Waypoint
 from apprentice.tasks.registry import TaskInfo
 
-from .config.g1 import HAND_OVER_TASK_ID, PICK_PLACE_TASK_ID
+from .config.g1 import HANDOVER_TASK_ID, PICK_PLACE_TASK_ID
 from .mdp.places import ASIDE_M, MEETING_M
 
 _BACK = (0.0, 0.0, -0.16)
@@ -22,7 +22,7 @@ _WAIT = Waypoint(about=None, height_m=0.0, closed=False)
 def oracles(info: TaskInfo) -> tuple[Oracle, ...]:
     """A way through a humanoid task for each hand that has a part in it."""
     ways = {
-        HAND_OVER_TASK_ID: {"left": _take(), "right": _give()},
+        HANDOVER_TASK_ID: {"left": _take(), "right": _give()},
         PICK_PLACE_TASK_ID: {"right": _stand_on_pad()},
     }
     return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=-_BACK[2]) for eef, way in ways[info.id].items())

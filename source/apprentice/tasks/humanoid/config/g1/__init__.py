@@ -2,11 +2,11 @@
 
 import gymnasium as gym
 
-HAND_OVER_TASK_ID = "Apprentice-HandOver-G1"
+HANDOVER_TASK_ID = "Apprentice-Handover-G1"
 PICK_PLACE_TASK_ID = "Apprentice-PickPlace-G1"
 
 _CONFIGURATIONS = {
-    HAND_OVER_TASK_ID: "hand_over_env_cfg:HandOverEnvCfg",
+    HANDOVER_TASK_ID: "handover_env_cfg:HandoverEnvCfg",
     PICK_PLACE_TASK_ID: "pick_place_env_cfg:PickPlaceEnvCfg",
 }
 

@@ -9,7 +9,7 @@ from apprentice.tasks.session import open_session
 
 
 def test_the_right_hand_gives_and_the_left_one_takes(tmp_path):
-    with open_session("Apprentice-HandOver-G1") as session:
+    with open_session("Apprentice-Handover-G1") as session:
         path = record(session, tmp_path / "demos.hdf5", 2)
     assert check_file(path).ok
     with DemoFile(path) as file:

@@ -1,4 +1,4 @@
-"""Apprentice-HandOver-G1: the right hand takes a standing stick and hands it to the left hand."""
+"""Apprentice-Handover-G1: the right hand takes a standing stick and hands it to the left hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.config.g1 import HAND_OVER_TASK_ID
+from apprentice.tasks.humanoid.config.g1 import HANDOVER_TASK_ID
 from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsActionsCfg, TwoHandsPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import ASIDE_M, MEETING_M
@@ -33,21 +33,21 @@ begin with its motion."""
 
 
 @configclass
-class HandOverSceneCfg(HumanoidSceneCfg):
+class HandoverSceneCfg(HumanoidSceneCfg):
     """The robot and a stick."""
 
     stick = box("stick", STICK_M, 0.2, (0.75, 0.55, 0.2))
 
 
 @configclass
-class HandOverPolicyCfg(TwoHandsPolicyCfg):
+class HandoverPolicyCfg(TwoHandsPolicyCfg):
     """What a policy sees."""
 
     stick = observed(object_state, name="stick")
 
 
 @configclass
-class HandOverSubtaskTermsCfg(ObservationGroupCfg):
+class HandoverSubtaskTermsCfg(ObservationGroupCfg):
     """Whether each subtask is done."""
 
     grasp_right = observed(conditions.held, eef="right", name="stick", **PARTS_M["right"])
@@ -61,15 +61,15 @@ class HandOverSubtaskTermsCfg(ObservationGroupCfg):
 
 
 @configclass
-class HandOverObservationsCfg:
+class HandoverObservationsCfg:
     """Groups of observations."""
 
-    policy = HandOverPolicyCfg()
-    subtask_terms = HandOverSubtaskTermsCfg()
+    policy = HandoverPolicyCfg()
+    subtask_terms = HandoverSubtaskTermsCfg()
 
 
 @configclass
-class HandOverTerminationsCfg:
+class HandoverTerminationsCfg:
     """When the task is done."""
 
     success = TerminationTermCfg(
@@ -79,13 +79,13 @@ class HandOverTerminationsCfg:
 
 
 @configclass
-class HandOverEnvCfg(HumanoidTaskCfg):
+class HandoverEnvCfg(HumanoidTaskCfg):
     """Hand the stick from the right hand to the left one, which holds it aside."""
 
-    scene: Any = HandOverSceneCfg(num_envs=1, env_spacing=3.0)
+    scene: Any = HandoverSceneCfg(num_envs=1, env_spacing=3.0)
     actions: Any = TwoHandsActionsCfg()
-    observations: Any = HandOverObservationsCfg()
-    terminations: Any = HandOverTerminationsCfg()
+    observations: Any = HandoverObservationsCfg()
+    terminations: Any = HandoverTerminationsCfg()
 
     def __post_init__(self):
         super().__post_init__()
@@ -112,7 +112,7 @@ class HandOverEnvCfg(HumanoidTaskCfg):
             _order(("left", 1), ("right", 2), steps_left=1),
             _order(("right", 3), ("left", 2)),
         ]
-        self.settle(HAND_OVER_TASK_ID)
+        self.settle(HANDOVER_TASK_ID)
 
 
 def _order(first: tuple[str, int], then: tuple[str, int], steps_left: int = -1) -> SubTaskConstraintConfig:
