@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recorded import record
+from recorded import generate, record
 
 from apprentice.augment.cfg import AugmentCfg
-from apprentice.augment.lessons import Assignment
-from apprentice.augment.play.rollout import Rollout
-from apprentice.augment.prepare import make_planners
 from apprentice.record.cfg import RecordCfg, ReplayCfg
 from apprentice.record.loop import EpisodeLoop
 from apprentice.record.operators import scripted_operators
@@ -41,9 +38,7 @@ def multiply(session: Any, folder: Path, demos: int, source_demos: int = 4) -> f
     source = record(session, folder / "source.hdf5", source_demos)
     assert all(demo.bit_exact for demo in replay_in(session, source, ReplayCfg(certify=False)).demos)
     cfg = AugmentCfg(demos=demos, seed=50, task=session.task, threads=1)
-    assignments = map(Assignment, range(demos))
-    finished = list(Rollout(session, make_planners(session, source, cfg), cfg).run(lambda: next(assignments, None)))
-    return sum(one.outcome.success for one in finished) / demos
+    return sum(one.outcome.success for one in generate(session, source, cfg, demos)) / demos
 
 
 def put(

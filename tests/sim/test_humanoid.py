@@ -5,13 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recorded import record
+from recorded import generate, record
 
 from apprentice import poses
 from apprentice.augment.cfg import AugmentCfg
-from apprentice.augment.lessons import Assignment
-from apprentice.augment.play.rollout import Rollout
-from apprentice.augment.prepare import make_planners
 from apprentice.demos import EXECUTED, DemoFile, check_file
 from apprentice.learn.data.action_space import recognise
 from apprentice.robots.g1 import hand
@@ -38,8 +35,7 @@ def source(session, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(session, source):
-    numbers = iter(map(Assignment, range(NUM_ENVS)))
-    return list(Rollout(session, make_planners(session, source, CFG), CFG).run(lambda: next(numbers, None)))
+    return generate(session, source, CFG, NUM_ENVS)
 
 
 def test_its_hand_grasps_lifts_and_holds(session):

@@ -6,12 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recorded import record
+from recorded import generate, record
 
 from apprentice.augment.cfg import AugmentCfg
-from apprentice.augment.lessons import Assignment
-from apprentice.augment.play.rollout import Rollout
-from apprentice.augment.prepare import make_planners
 from apprentice.demos import EXECUTED, DemoFile, check_file
 from apprentice.tasks.session import open_session
 
@@ -32,8 +29,7 @@ def source(session, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(session, source):
-    numbers = iter(map(Assignment, range(NUM_ENVS)))
-    return list(Rollout(session, make_planners(session, source, CFG), CFG).run(lambda: next(numbers, None)))
+    return generate(session, source, CFG, NUM_ENVS)
 
 
 def test_scripted_hands_lift_the_tray_together(source):

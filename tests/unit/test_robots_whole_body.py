@@ -3,6 +3,8 @@
 from xml.etree import ElementTree as Xml
 
 import numpy as np
+import pink
+import pinocchio
 import pytest
 import torch
 
@@ -83,7 +85,6 @@ def test_a_robot_is_solved_alike_alone_and_among_others(body, home, targets):
 
 
 def test_it_brings_the_hands_as_near_as_pink(body, home, targets, tmp_path):
-    pink, pinocchio = pytest.importorskip("pink"), pytest.importorskip("pinocchio")
     root = usd_path.__globals__["_locate"](G1)[0]
     robot = Xml.fromstring(standing(root))
     for link in robot.findall("link"):  # Pinocchio would look for the meshes

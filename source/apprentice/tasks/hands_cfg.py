@@ -14,7 +14,7 @@ from isaaclab.envs.mimic_env_cfg import MimicEnvCfg
 from isaaclab.managers import EventTermCfg, ObservationTermCfg, SceneEntityCfg
 from isaaclab.utils import configclass
 
-from apprentice.errors import UserError
+from apprentice.tasks.mimic import require_variant, set_up_generation
 
 Ranges = dict[str, tuple[float, float]]
 """Lowest and highest x, y (m, environment frame) and yaw (rad)."""
@@ -111,13 +111,8 @@ class HandsTaskCfg(ManagerBasedRLEnvCfg, MimicEnvCfg):
         self.object_symmetry = {key: self.object_symmetry.get(key, 1) for key in self.variant_ranges["d0"]}
         self.apply_variant(self.variant)
         mimic: Any = self.datagen_config
-        mimic.name = name
-        mimic.generation_guarantee = True
-        mimic.generation_keep_failed = False
-        mimic.generation_select_src_per_subtask = True
+        set_up_generation(mimic, name)
         mimic.generation_select_src_per_arm = True
-        mimic.generation_transform_first_robot_pose = False
-        mimic.generation_interpolate_from_last_target_pose = True
 
     def apply_variant(self, name: str) -> None:
         """Draw resets from the ranges of variant `name`.
@@ -125,8 +120,7 @@ class HandsTaskCfg(ManagerBasedRLEnvCfg, MimicEnvCfg):
         Raises:
             UserError: If there is no such variant.
         """
-        if name not in self.variant_ranges:
-            raise UserError(f"Expected one of the variants {', '.join(self.variant_ranges)}, found '{name}'.")
+        require_variant(name, self.variant_ranges)
         self.variant, self.object_reset_ranges = name, self.variant_ranges[name]
         for key, ranges in self.object_reset_ranges.items():
             start = getattr(self.scene, key).init_state

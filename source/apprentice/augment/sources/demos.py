@@ -68,11 +68,7 @@ def load_source(
             eef={eef: _poses(demo.data[f"{INFO}/eef_pose/{eef}"]) for eef in eefs},
             target={eef: _poses(demo.data[f"{INFO}/target_eef_pose/{eef}"]) for eef in eefs},
             gripper={eef: part.clone() for eef, part in to_gripper(torch.as_tensor(demo.actions)).items()},
-            objects={
-                name: set_upright(poses) if name in cubes else poses
-                for name in objects
-                for poses in (_poses(demo.data[f"{INFO}/object_pose/{name}"]),)
-            },
+            objects={name: _object_poses(demo.data[f"{INFO}/object_pose/{name}"], name in cubes) for name in objects},
             signals={
                 name: demo.data[f"{INFO}/subtask_term_signals/{name}"].reshape(demo.length) > 0 for name in signals
             },
@@ -122,3 +118,8 @@ def _require(
 
 def _poses(values: NDArray[np.floating]) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float64)
+
+
+def _object_poses(values: NDArray[np.floating], cube: bool) -> Tensor:
+    poses = _poses(values)
+    return set_upright(poses) if cube else poses

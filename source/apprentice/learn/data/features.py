@@ -71,12 +71,10 @@ def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor
     """
     parts: list[Tensor] = []
     eefs = [obs[EEF_POSE + name] for name in cfg.eefs]
-    objects = [obs[OBJECT_POSE + name] for name in cfg.objects]
+    seen = {name: obs[OBJECT_POSE + name] for name in cfg.objects}
+    objects = [set_upright(pose) if name in cfg.cubes else pose for name, pose in seen.items()]
     for eef in eefs:
         parts += [position(eef), eef[:, :3, 0], eef[:, :3, 2]]
-    for index, name in enumerate(cfg.objects):
-        if name in cfg.cubes:
-            objects[index] = set_upright(objects[index])
     headings = [_yaw(eef, axis) for eef, axis in zip(eefs, cfg.headings or [0] * len(eefs), strict=True)]
     for name, pose in zip(cfg.objects, objects, strict=True):
         for eef, heading in zip(eefs, headings, strict=True):

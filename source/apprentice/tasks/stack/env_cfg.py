@@ -6,14 +6,14 @@ import math
 from dataclasses import field
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import MimicEnvCfg, SubTaskConfig
+from isaaclab.envs.mimic_env_cfg import MimicEnvCfg
 from isaaclab.managers import EventTermCfg, ObservationGroupCfg, ObservationTermCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
-from apprentice.errors import UserError
 from apprentice.sim.localise import swap_assets
 from apprentice.tasks import readings
 from apprentice.tasks.grasps import IDENTITY, Frame
+from apprentice.tasks.mimic import require_variant, set_up_generation, subtask
 
 from .mdp import conditions, events, observations
 from .mdp.scene import CUBES
@@ -86,15 +86,15 @@ class StackTaskCfg(MimicEnvCfg):
             func=events.reset_cubes, mode="reset", params={"pose_range": {}, "min_separation": 0.1}
         )
         self.apply_variant(self.variant)
-        self.subtask_configs = {eef: _subtask_configs()}
+        self.subtask_configs = {
+            eef: [
+                subtask(about, signal, does, noise=0.03, offsets=(10, 20) if signal else (0, 0))
+                for about, signal, does in SUBTASKS
+            ]
+        }
         self.grasp_frames = {eef: IDENTITY}
         mimic: Any = self.datagen_config
-        mimic.name = name
-        mimic.generation_guarantee = True
-        mimic.generation_keep_failed = False
-        mimic.generation_select_src_per_subtask = True
-        mimic.generation_transform_first_robot_pose = False
-        mimic.generation_interpolate_from_last_target_pose = True
+        set_up_generation(mimic, name)
         mimic.generation_relative = True
 
     def apply_variant(self, name: str) -> None:
@@ -103,8 +103,7 @@ class StackTaskCfg(MimicEnvCfg):
         Raises:
             UserError: If there is no such variant.
         """
-        if name not in VARIANTS:
-            raise UserError(f"Expected one of the variants {', '.join(VARIANTS)}, found '{name}'.")
+        require_variant(name, VARIANTS)
         self.variant = name
         height = {"z": (CUBE_REST_HEIGHT_M, CUBE_REST_HEIGHT_M)}
         resets: Any = self.events  # pyright: ignore[reportAttributeAccessIssue]
@@ -121,22 +120,3 @@ class StackTaskCfg(MimicEnvCfg):
         policy.eef_quat.func = readings.eef_quat
         policy.gripper_pos.func = readings.gripper_pos
         observed.subtask_terms = SubtaskTermsCfg()
-
-
-def _subtask_configs() -> list[SubTaskConfig]:
-    """The stock task's Mimic settings."""
-    return [
-        SubTaskConfig(
-            object_ref=name,
-            subtask_term_signal=signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
-            subtask_term_offset_range=(10, 20) if signal else (0, 0),
-            selection_strategy="nearest_neighbor_object",
-            selection_strategy_kwargs={"nn_k": 3},
-            action_noise=0.03,
-            num_interpolation_steps=5,
-            num_fixed_steps=0,
-            apply_noise_during_interpolation=False,
-            description=description,
-        )
-        for name, signal, description in SUBTASKS
-    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isaaclab.assets import RigidObjectCfg
-from isaaclab.envs.mimic_env_cfg import MimicEnvCfg, SubTaskConfig
+from isaaclab.envs.mimic_env_cfg import MimicEnvCfg
 from isaaclab.managers import (
     EventTermCfg,
     ObservationGroupCfg,
@@ -21,9 +21,9 @@ from isaaclab_tasks.contrib.stack import mdp
 from isaaclab_tasks.contrib.stack.config.franka.stack_ik_rel_env_cfg import FrankaCubeStackEnvCfg
 from isaaclab_tasks.contrib.stack.stack_env_cfg import ObjectTableSceneCfg
 
-from apprentice.errors import UserError
 from apprentice.sim.localise import swap_assets
 from apprentice.tasks import readings
+from apprentice.tasks.mimic import require_variant, set_up_generation, subtask
 from apprentice.tasks.tabletop.mdp import events, observations
 from apprentice.tasks.tabletop.mdp.events import Ranges
 
@@ -156,14 +156,16 @@ class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
             func=events.reset_objects, mode="reset", params={"pose_ranges": {}, "footprints_m": dict(footprints_m)}
         )
         self.apply_variant(self.variant)
-        self.subtask_configs = {EEF: [_subtask_config(part) for part in subtasks]}
+        self.subtask_configs = {
+            EEF: [
+                subtask(
+                    part.about, part.signal, part.does, noise=part.noise, offsets=(5, 10) if part.signal else (0, 0)
+                )
+                for part in subtasks
+            ]
+        }
         mimic: Any = self.datagen_config
-        mimic.name = name
-        mimic.generation_guarantee = True
-        mimic.generation_keep_failed = False
-        mimic.generation_select_src_per_subtask = True
-        mimic.generation_transform_first_robot_pose = False
-        mimic.generation_interpolate_from_last_target_pose = True
+        set_up_generation(mimic, name)
         mimic.generation_relative = True
 
     def apply_variant(self, name: str) -> None:
@@ -172,8 +174,7 @@ class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
         Raises:
             UserError: If there is no such variant.
         """
-        if name not in self.variant_ranges:
-            raise UserError(f"Expected one of the variants {', '.join(self.variants)}, found '{name}'.")
+        require_variant(name, self.variant_ranges)
         self.variant, self.object_reset_ranges = name, self.variant_ranges[name]
         resets: Any = self.events
         resets.reset_objects.params["pose_ranges"] = self.object_reset_ranges
@@ -186,18 +187,3 @@ class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
                 term = TerminationTermCfg(func=mdp.root_height_below_minimum, params=fallen)
                 setattr(self.terminations, f"{key}_dropping", term)
         self.terminations.success = success
-
-
-def _subtask_config(part: Subtask) -> SubTaskConfig:
-    return SubTaskConfig(
-        object_ref=part.about,
-        subtask_term_signal=part.signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
-        subtask_term_offset_range=(5, 10) if part.signal else (0, 0),
-        selection_strategy="nearest_neighbor_object",
-        selection_strategy_kwargs={"nn_k": 3},
-        action_noise=part.noise,
-        num_interpolation_steps=5,
-        num_fixed_steps=0,
-        apply_noise_during_interpolation=False,
-        description=part.does,
-    )

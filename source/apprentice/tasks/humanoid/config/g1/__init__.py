@@ -1,6 +1,6 @@
 """Tasks for the Unitree G1 with Dex3 hands."""
 
-import gymnasium as gym
+from apprentice.tasks.registration import register
 
 HANDOVER_TASK_ID = "Apprentice-Handover-G1"
 PICK_PLACE_TASK_ID = "Apprentice-PickPlace-G1"
@@ -11,13 +11,10 @@ _CONFIGURATIONS = {
 }
 
 for _task, _cfg in _CONFIGURATIONS.items():
-    if _task not in gym.registry:
-        gym.register(
-            id=_task,
-            entry_point="apprentice.tasks.humanoid.env:HumanoidMimicEnv",
-            kwargs={
-                "env_cfg_entry_point": f"{__name__}.{_cfg}",
-                "oracles_entry_point": "apprentice.tasks.humanoid.operator:oracles",
-            },
-            disable_env_checker=True,
-        )
+    register(
+        _task,
+        cfg=f"{__name__}.{_cfg}",
+        env="apprentice.tasks.humanoid.env:HumanoidMimicEnv",
+        oracles="apprentice.tasks.humanoid.operator:oracles",
+        robomimic_bc=None,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import SubTaskConfig, SubTaskConstraintConfig, SubTaskConstraintType
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
@@ -15,6 +14,7 @@ from apprentice.tasks.humanoid.config.g1 import HANDOVER_TASK_ID
 from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsActionsCfg, TwoHandsPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import ASIDE_M, MEETING_M
+from apprentice.tasks.mimic import in_order, subtask
 
 STICK_M = (0.05, 0.05, 0.24)
 """Size of the stick."""
@@ -93,46 +93,23 @@ class HandoverEnvCfg(HumanoidTaskCfg):
         self.object_symmetry = {"stick": 4}
         self.subtask_configs = {
             "left": [
-                _subtask(None, "presented", "Wait for the stick", noise=0.003, offsets=STILL),
-                _subtask("stick", "grasp_left", "Take the stick", noise=0.01, offsets=(3, 8)),
-                _subtask(None, None, "Hold it aside", noise=0.01),
+                subtask(None, "presented", "Wait for the stick", noise=0.003, offsets=STILL),
+                subtask("stick", "grasp_left", "Take the stick", noise=0.01, offsets=(3, 8)),
+                subtask(None, None, "Hold it aside", noise=0.01),
             ],
             "right": [
-                _subtask("stick", "grasp_right", "Grasp the stick", noise=0.02, offsets=(3, 8)),
-                _subtask(None, "presented", "Hold it out to the other hand", noise=0.01, offsets=STILL),
-                _subtask("stick", "grasp_left", "Hold it for the other hand", noise=0.002),
-                _subtask("stick", "released_right", "Let go", noise=0.002),
-                _subtask(None, None, "Get out of the way", noise=0.01),
+                subtask("stick", "grasp_right", "Grasp the stick", noise=0.02, offsets=(3, 8)),
+                subtask(None, "presented", "Hold it out to the other hand", noise=0.01, offsets=STILL),
+                subtask("stick", "grasp_left", "Hold it for the other hand", noise=0.002),
+                subtask("stick", "released_right", "Let go", noise=0.002),
+                subtask(None, None, "Get out of the way", noise=0.01),
             ],
         }
         self.task_constraint_configs = [
             # Isaac Lab keeps one constraint for each subtask: who waits has a subtask for that, which ends one step
             # after what it waits for
-            _order(("right", 1), ("left", 0), steps_left=1),
-            _order(("left", 1), ("right", 2), steps_left=1),
-            _order(("right", 3), ("left", 2)),
+            in_order(("right", 1), ("left", 0), steps_left=1),
+            in_order(("left", 1), ("right", 2), steps_left=1),
+            in_order(("right", 3), ("left", 2)),
         ]
         self.settle(HANDOVER_TASK_ID)
-
-
-def _order(first: tuple[str, int], then: tuple[str, int], steps_left: int = -1) -> SubTaskConstraintConfig:
-    return SubTaskConstraintConfig(
-        eef_subtask_constraint_tuple=[first, then],
-        constraint_type=SubTaskConstraintType.SEQUENTIAL,
-        sequential_min_time_diff=steps_left,
-    )
-
-
-def _subtask(
-    about: str | None, signal: str | None, description: str, *, noise: float, offsets: tuple[int, int] = (0, 0)
-) -> SubTaskConfig:
-    """Isaac Lab's selection strategies but "random" need an object."""
-    return SubTaskConfig(
-        object_ref=about,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "about no object"
-        subtask_term_signal=signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
-        subtask_term_offset_range=offsets,
-        selection_strategy="random" if about is None else "nearest_neighbor_object",
-        selection_strategy_kwargs={} if about is None else {"nn_k": 3},
-        action_noise=noise,
-        description=description,
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import SubTaskConfig
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
@@ -14,6 +13,7 @@ from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.humanoid.config.g1 import PICK_PLACE_TASK_ID
 from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandActionsCfg, OneHandPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
+from apprentice.tasks.mimic import subtask
 
 BRICK_M = (0.05, 0.05, 0.12)
 """Size of the brick."""
@@ -106,22 +106,8 @@ class PickPlaceEnvCfg(HumanoidTaskCfg):
         self.object_symmetry = {"brick": 4, "pad": 4}
         self.subtask_configs = {
             "right": [
-                _subtask("brick", "grasp", "Take the brick", noise=0.02, offsets=(3, 8)),
-                _subtask("pad", None, "Stand it on the pad", noise=0.01),
+                subtask("brick", "grasp", "Take the brick", noise=0.02, offsets=(3, 8)),
+                subtask("pad", None, "Stand it on the pad", noise=0.01),
             ]
         }
         self.settle(PICK_PLACE_TASK_ID)
-
-
-def _subtask(
-    about: str, signal: str | None, description: str, *, noise: float, offsets: tuple[int, int] = (0, 0)
-) -> SubTaskConfig:
-    return SubTaskConfig(
-        object_ref=about,
-        subtask_term_signal=signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
-        subtask_term_offset_range=offsets,
-        selection_strategy="nearest_neighbor_object",
-        selection_strategy_kwargs={"nn_k": 3},
-        action_noise=noise,
-        description=description,
-    )

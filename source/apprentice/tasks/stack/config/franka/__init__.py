@@ -1,18 +1,7 @@
 """Cube stacking with a Franka Panda."""
 
-import gymnasium as gym
+from apprentice.tasks.registration import register
 
 TASK_ID = "Apprentice-Stack-Franka"
 
-if TASK_ID not in gym.registry:
-    gym.register(
-        id=TASK_ID,
-        entry_point=f"{__name__}.env:StackFrankaMimicEnv",
-        kwargs={
-            "env_cfg_entry_point": f"{__name__}.env_cfg:StackFrankaEnvCfg",
-            "robomimic_bc_cfg_entry_point": (
-                "isaaclab_tasks.contrib.stack.config.franka.agents:robomimic/bc_rnn_low_dim.json"
-            ),
-        },
-        disable_env_checker=True,
-    )
+register(TASK_ID, cfg=f"{__name__}.env_cfg:StackFrankaEnvCfg", env=f"{__name__}.env:StackFrankaMimicEnv")

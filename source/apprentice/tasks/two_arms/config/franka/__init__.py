@@ -1,6 +1,6 @@
 """Tasks for two Franka Pandas."""
 
-import gymnasium as gym
+from apprentice.tasks.registration import register
 
 HANDOVER_TASK_ID = "Apprentice-Handover-TwoFrankas"
 LIFT_TASK_ID = "Apprentice-LiftTray-TwoFrankas"
@@ -11,13 +11,10 @@ _CONFIGURATIONS = {
 }
 
 for _task, _cfg in _CONFIGURATIONS.items():
-    if _task not in gym.registry:
-        gym.register(
-            id=_task,
-            entry_point="apprentice.tasks.two_arms.env:TwoArmsMimicEnv",
-            kwargs={
-                "env_cfg_entry_point": f"{__name__}.{_cfg}",
-                "oracles_entry_point": "apprentice.tasks.two_arms.operator:oracles",
-            },
-            disable_env_checker=True,
-        )
+    register(
+        _task,
+        cfg=f"{__name__}.{_cfg}",
+        env="apprentice.tasks.two_arms.env:TwoArmsMimicEnv",
+        oracles="apprentice.tasks.two_arms.operator:oracles",
+        robomimic_bc=None,
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import SubTaskConfig, SubTaskConstraintConfig, SubTaskConstraintType
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
+from apprentice.tasks.mimic import in_order, subtask
 from apprentice.tasks.two_arms.config.franka import HANDOVER_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
@@ -102,46 +102,23 @@ class HandoverEnvCfg(TwoArmsTaskCfg):
         self.variant_ranges = VARIANTS
         self.subtask_configs = {
             "left": [
-                _subtask("stick", "grasp_left", "Grasp the stick", noise=0.02, offsets=(3, 8)),
-                _subtask(None, "presented", "Hold it out to the other arm", noise=0.01, offsets=STILL),
-                _subtask("stick", "grasp_right", "Hold it for the other arm", noise=0.002),
-                _subtask("stick", "released_left", "Let go", noise=0.002),
-                _subtask(None, None, "Get out of the way", noise=0.01),
+                subtask("stick", "grasp_left", "Grasp the stick", noise=0.02, offsets=(3, 8)),
+                subtask(None, "presented", "Hold it out to the other arm", noise=0.01, offsets=STILL),
+                subtask("stick", "grasp_right", "Hold it for the other arm", noise=0.002),
+                subtask("stick", "released_left", "Let go", noise=0.002),
+                subtask(None, None, "Get out of the way", noise=0.01),
             ],
             "right": [
-                _subtask(None, "presented", "Wait for the stick", noise=0.005, offsets=STILL),
-                _subtask("stick", "grasp_right", "Take the stick", noise=0.01, offsets=(3, 8)),
-                _subtask("pad", None, "Lay it on the pad", noise=0.01),
+                subtask(None, "presented", "Wait for the stick", noise=0.005, offsets=STILL),
+                subtask("stick", "grasp_right", "Take the stick", noise=0.01, offsets=(3, 8)),
+                subtask("pad", None, "Lay it on the pad", noise=0.01),
             ],
         }
         self.task_constraint_configs = [
             # Isaac Lab keeps one constraint for each subtask: who waits has a subtask for that, which ends one step
             # after what it waits for
-            _order(("left", 1), ("right", 0), steps_left=1),
-            _order(("right", 1), ("left", 2), steps_left=1),
-            _order(("left", 3), ("right", 2)),
+            in_order(("left", 1), ("right", 0), steps_left=1),
+            in_order(("right", 1), ("left", 2), steps_left=1),
+            in_order(("left", 3), ("right", 2)),
         ]
         self.settle(HANDOVER_TASK_ID)
-
-
-def _order(first: tuple[str, int], then: tuple[str, int], steps_left: int = -1) -> SubTaskConstraintConfig:
-    return SubTaskConstraintConfig(
-        eef_subtask_constraint_tuple=[first, then],
-        constraint_type=SubTaskConstraintType.SEQUENTIAL,
-        sequential_min_time_diff=steps_left,
-    )
-
-
-def _subtask(
-    about: str | None, signal: str | None, description: str, *, noise: float, offsets: tuple[int, int] = (0, 0)
-) -> SubTaskConfig:
-    """Isaac Lab's selection strategies but "random" need an object."""
-    return SubTaskConfig(
-        object_ref=about,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "about no object"
-        subtask_term_signal=signal,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
-        subtask_term_offset_range=offsets,
-        selection_strategy="random" if about is None else "nearest_neighbor_object",
-        selection_strategy_kwargs={} if about is None else {"nn_k": 3},
-        action_noise=noise,
-        description=description,
-    )

@@ -15,6 +15,7 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
+from apprentice.tasks.mimic import subtask
 from apprentice.tasks.two_arms.config.franka import LIFT_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
@@ -99,21 +100,7 @@ class LiftTrayEnvCfg(TwoArmsTaskCfg):
 
 def _subtasks(eef: str) -> list[SubTaskConfig]:
     return [
-        SubTaskConfig(
-            object_ref="tray",
-            subtask_term_signal=f"grasp_{eef}",
-            subtask_term_offset_range=(3, 8),
-            selection_strategy="nearest_neighbor_object",
-            selection_strategy_kwargs={"nn_k": 3},
-            action_noise=0.02,
-            description="Grasp an end of the tray",
-        ),
-        SubTaskConfig(
-            object_ref="tray",
-            subtask_term_signal=None,  # pyright: ignore[reportArgumentType]  None is Isaac Lab's "not detected"
-            selection_strategy="nearest_neighbor_object",
-            selection_strategy_kwargs={"nn_k": 3},
-            action_noise=0.003,  # what pulls at the tray pulls at both hands
-            description="Lift the tray together",
-        ),
+        subtask("tray", f"grasp_{eef}", "Grasp an end of the tray", noise=0.02, offsets=(3, 8)),
+        # what pulls at the tray pulls at both hands
+        subtask("tray", None, "Lift the tray together", noise=0.003),
     ]
