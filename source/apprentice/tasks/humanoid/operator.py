@@ -5,8 +5,8 @@ from __future__ import annotations
 from apprentice.tasks.oracle import FORWARD, Oracle, Stage, Waypoint
 from apprentice.tasks.registry import TaskInfo
 
-from .config.g1 import HANDOVER_TASK_ID, PICK_PLACE_TASK_ID
-from .mdp.places import ASIDE_M, MEETING_M
+from .config.g1 import HANDOVER_TASK_ID, LIFT_BOX_TASK_ID, PICK_PLACE_TASK_ID
+from .mdp.places import ASIDE_M, HANDLE_M, MEETING_M
 
 _BACK = (0.0, 0.0, -0.16)
 """How far short of what it takes a hand stops first, in its axes: its fingers are long."""
@@ -16,13 +16,17 @@ _ON_PAD_M = 0.065
 """Height of the brick's centre above the pad's."""
 _ON_STICK_M = {"right": (0.0, 0.0, -0.06), "left": (0.0, 0.0, 0.05)}
 """Where each hand takes the stick."""
+_RAISE_M = 0.16
+"""How far hands lift the box."""
 _WAIT = Waypoint(about=None, height_m=0.0, closed=False)
+_HOLD = Waypoint(about=None, height_m=0.0, closed=True)
 
 
 def oracles(info: TaskInfo) -> tuple[Oracle, ...]:
     """A way through a humanoid task for each hand that has a part in it."""
     ways = {
         HANDOVER_TASK_ID: {"left": _take(), "right": _give()},
+        LIFT_BOX_TASK_ID: {eef: _lift(eef) for eef in HANDLE_M},
         PICK_PLACE_TASK_ID: {"right": _stand_on_pad()},
     }
     return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=-_BACK[2]) for eef, way in ways[info.id].items())
@@ -75,7 +79,7 @@ def _take() -> Stage:
     waypoints = (
         Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, off_m=_BACK, after="presented"),
         Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, careful=True),
-        Waypoint(about=None, height_m=0.0, closed=True, says="left holds"),
+        Waypoint(about=None, height_m=0.0, closed=True, brings="stick", held_at_m=spot, says="left holds"),
         Waypoint(
             about=None,
             height_m=0.0,
@@ -86,6 +90,28 @@ def _take() -> Stage:
             held_at_m=spot,
             after="right let go",
         ),
-        *(Waypoint(about=None, height_m=0.0, closed=True),) * 3,
+        *(_HOLD,) * 3,
+    )
+    return Stage(waypoints=waypoints)
+
+
+def _lift(eef: str) -> Stage:
+    """Grasp a handle of the box, and lift it with the other hand."""
+    other = {"left": "right", "right": "left"}[eef]
+    spot = HANDLE_M[eef]
+    waypoints = (
+        Waypoint(about="box", height_m=0.0, closed=False, at_m=spot, off_m=_BACK),
+        Waypoint(about="box", height_m=0.0, closed=False, at_m=spot, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True, brings="box", held_at_m=spot, says=f"{eef} holds"),
+        Waypoint(
+            about=None,
+            height_m=_RAISE_M,
+            closed=True,
+            brings="box",
+            held_at_m=spot,
+            exact=True,
+            after=f"{other} holds",
+        ),
+        *(_HOLD,) * 6,
     )
     return Stage(waypoints=waypoints)

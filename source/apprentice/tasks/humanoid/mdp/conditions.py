@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -25,19 +26,22 @@ UPRIGHT = 0.97
 """Least cosine of the slope of what stands upright."""
 
 
-def held(env: Any, eef: str, name: str, low_m: float, high_m: float) -> Tensor:
-    """Whether a hand is closed around an object. Shape (N,).
+def held(
+    env: Any, eef: str, name: str, low_m: float, high_m: float, beside_m: tuple[float, float] = (0.0, 0.0)
+) -> Tensor:
+    """Whether a hand is closed around an object, or around a part of it. Shape (N,).
 
     Args:
         env: The environment.
         eef: The hand.
-        name: The object, long along its z axis.
+        name: The object. It, or its part, is long along its z axis.
         low_m: From where on along that axis it is this hand's to hold.
         high_m: Up to where.
+        beside_m: Where that part is, along its x and y axes.
     """
     point = grasp_point(env, eef, name)
     inside = (point[:, 2] > low_m) & (point[:, 2] < high_m)
-    near = torch.linalg.vector_norm(point[:, :2], dim=1) < WITHIN_M
+    near = torch.linalg.vector_norm(point[:, :2] - torch.tensor(beside_m, device=point.device), dim=1) < WITHIN_M
     return inside & near & (closure(env, eef).mean(1) > CLOSED_ON)
 
 
@@ -91,3 +95,18 @@ def taken_away(
     """
     there = presented(env, taker, name, low_m, high_m, place_m) & released(env, giver)
     return there & (speed(env, name) < 2 * AT_REST_M_S)
+
+
+def lifted_together(env: Any, grips: Mapping[str, Mapping[str, Any]], name: str, height_m: float) -> Tensor:
+    """Whether hands hold an object up together, level and calm. Shape (N,).
+
+    Args:
+        env: The environment.
+        grips: By hand, how it holds the object: further arguments of `held`.
+        name: The object.
+        height_m: Height from which on its origin counts as up.
+    """
+    pose = env.object_pose(name)
+    up = (position(pose)[:, 2] > height_m) & (rotation(pose)[:, 2, 2] > UPRIGHT)
+    calm = speed(env, name) < 2 * AT_REST_M_S
+    return up & calm & torch.stack([held(env, eef, name, **grip) for eef, grip in grips.items()]).all(0)

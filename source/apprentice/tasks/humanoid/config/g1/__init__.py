@@ -3,10 +3,12 @@
 from apprentice.tasks.registration import register
 
 HANDOVER_TASK_ID = "Apprentice-Handover-G1"
+LIFT_BOX_TASK_ID = "Apprentice-LiftBox-G1"
 PICK_PLACE_TASK_ID = "Apprentice-PickPlace-G1"
 
 _CONFIGURATIONS = {
     HANDOVER_TASK_ID: "handover_env_cfg:HandoverEnvCfg",
+    LIFT_BOX_TASK_ID: "lift_box_env_cfg:LiftBoxEnvCfg",
     PICK_PLACE_TASK_ID: "pick_place_env_cfg:PickPlaceEnvCfg",
 }
 
