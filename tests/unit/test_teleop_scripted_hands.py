@@ -1,5 +1,7 @@
 """Two scripted hands of one person wait for each other and keep one pace. Their world follows at once."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -68,6 +70,31 @@ def test_a_hand_waits_until_the_other_has_done_its_part():
         # the left hand stays open until the right hand is there as well
         closes = next(step for step, frame in enumerate(frames) if frame.hands["left"].grip > 0.5)
         assert np.linalg.norm(paths[closes]["right"] - (0.5, ENDS_M["right"], 0.02)) < 0.03
+
+
+def test_what_a_hand_lost_it_does_not_say_to_hold():
+    rise = Waypoint(about=None, height_m=0.2, closed=True)
+    takes = (
+        Waypoint(about=None, height_m=0.0, closed=False),
+        Waypoint(about=None, height_m=0.0, closed=True, brings="bar", says="left holds"),
+    )
+    oracles = (
+        Oracle(eef="left", stages=(Stage(waypoints=(*takes, rise)),)),
+        Oracle(eef="right", stages=(Stage(waypoints=(replace(rise, after="left holds"),)),)),
+    )
+    person = ScriptedHands(oracles, control_hz=HZ, seed=0, cfg=ScriptedCfg(pause_chance=0.0))
+    hands, bar = {eef: np.eye(4) for eef in ENDS_M}, np.eye(4)
+
+    def right_moves(steps, at_m):
+        bar[2, 3] = at_m
+        moves = False
+        for tick in range(steps):
+            person.advance(tick / HZ, View(eef_poses=hands, object_poses={"bar": bar.copy()}))
+            moves |= bool(np.abs(person.latest().hands["right"].twist).max() > 0)
+        return moves
+
+    assert not right_moves(60, at_m=0.1)  # it closed on nothing, again and again
+    assert right_moves(60, at_m=0.0)
 
 
 def test_both_hands_go_to_their_end_of_the_object_and_rise_alike():

@@ -109,6 +109,8 @@ class ScriptedOperator:
         self._stage = self._place = 0
         self._begun = self._closed = False
         self._unsteady = 1.0
+        self.said: set[str] = set()
+        """What other hands may know that it has done."""
         self.mistakes = 0
         """Grasps missed, objects lost and stages begun again so far."""
 
@@ -280,10 +282,13 @@ class ScriptedOperator:
     def _again(self, place: int = 0) -> None:
         self.mistakes += 1
         self._place, self._begun = place, False
+        self.said -= {waypoint.says for waypoint in self._stages[self._stage].waypoints[place:] if waypoint.says}
 
     def _next(self, view: View) -> None:
-        self._place, self._begun = self._place + 1, False
         stage = self._stages[self._stage]
+        if says := stage.waypoints[self._place].says:
+            self.said.add(says)
+        self._place, self._begun = self._place + 1, False
         if self._place < len(stage.waypoints):
             return
         if not _in_place(stage, view):

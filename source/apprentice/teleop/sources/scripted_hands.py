@@ -34,7 +34,6 @@ class ScriptedHands:
             cfg: How people move.
         """
         self._mailbox = Mailbox()
-        self._said: set[str] = set()
         self._first = True
         self._hands: dict[str, ScriptedOperator] = {}
         for index, oracle in enumerate(oracles):
@@ -66,12 +65,13 @@ class ScriptedHands:
         self._mailbox.put(TeleopFrame(time_s=time_s, hands=hands, events=events))
 
     def _moved(self, operator: ScriptedOperator, eef: str, time_s: float, view: View) -> Hand:
-        before = operator.waypoint
-        if before is None or (before.after is not None and before.after not in self._said and not operator.begun):
+        ahead = operator.waypoint
+        if ahead is None or (ahead.after is not None and not operator.begun and not self._is_said(ahead.after)):
             return Hand(twist=np.zeros(6), grip=float(operator.closed))
         operator.advance(time_s, view)
         frame = operator.latest()
         assert frame is not None
-        if operator.waypoint is not before and before.says is not None:
-            self._said.add(before.says)
         return frame.hands[eef]
+
+    def _is_said(self, words: str) -> bool:
+        return any(words in operator.said for operator in self._hands.values())
