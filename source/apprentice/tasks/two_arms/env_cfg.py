@@ -25,6 +25,9 @@ SIDE_M = {"left": 0.3, "right": -0.3}
 """Where each arm stands along y."""
 ACROSS_RAD = math.pi / 2
 """Turn about the vertical axis at which objects lie across both arms. The hands begin turned alike."""
+STILL = (15, 25)
+"""Steps after something is held out high enough that it still moves to where the other arm finds it: what is done about
+it after that must not begin with its motion."""
 JOINTS_AT_START = {
     "panda_joint1": 0.0,
     "panda_joint2": -0.1894,

@@ -20,8 +20,6 @@ from apprentice.teleop.sources.base import Mailbox, View
 
 Vector = NDArray[np.float64]
 
-_DOWN = np.array((0.0, 0.0, -1.0))
-
 
 @dataclass(kw_only=True, frozen=True)
 class ScriptedCfg:
@@ -193,8 +191,8 @@ class ScriptedOperator:
             low, high = self._ASIDE_M
             if waypoint.within_m is not None:
                 low, high = (waypoint.within_m * factor for factor in self._ASIDE_FITTED)
-            # what is in the hand comes down on its place; an empty hand comes in the direction in which it points
-            direction = _DOWN if waypoint.brings else self._pointing(self._yaw_goal)
+            # what is in the hand comes as its place wants it; an empty hand comes in the direction in which it points
+            direction = _coming(waypoint, view) if waypoint.brings else self._pointing(self._yaw_goal)
             along = (off @ direction) * direction
             off -= along * (1.0 - np.clip((high - np.linalg.norm(off - along)) / (high - low), 0.0, 1.0))
         return self._twist(off, turn, self._careful if waypoint.careful else 1.0), self._closed
@@ -320,6 +318,12 @@ class ScriptedOperator:
 
 def _stands_still(waypoint: Waypoint) -> bool:
     return waypoint.about is waypoint.place_m is None and not (waypoint.height_m or any(waypoint.off_m))
+
+
+def _coming(waypoint: Waypoint, view: View) -> Vector:
+    """Direction in which what the gripper brings comes to its place. Shape (3,)."""
+    along = np.array(waypoint.along)
+    return along if waypoint.about is None else view.object_poses[waypoint.about][:3, :3] @ along
 
 
 def _heading(pose: Pose) -> float:

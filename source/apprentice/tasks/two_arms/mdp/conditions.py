@@ -1,4 +1,4 @@
-"""When a long object counts as held, lifted, brought or handed over. All of these can be held."""
+"""When an object counts as held, lifted, brought, handed over or put in. All of these can be held."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
-from apprentice.poses import position, rotation
+from apprentice.poses import inverse, position, rotation
 
 from .scene import EEFS, finger_positions, grasp_point, object_pose, speed
 
@@ -45,6 +45,11 @@ def level(env: ManagerBasedEnv, name: str) -> Tensor:
     return rotation(object_pose(env, name))[:, 2, 0].abs() < LEVEL_RAD
 
 
+def lifted(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float], above_m: float) -> Tensor:
+    """Whether an arm holds an object and its origin is above a height (m). Shape (N,). Other arguments as of `held`."""
+    return held(env, eef, name, along_m) & (position(object_pose(env, name))[:, 2] > above_m)
+
+
 def lifted_together(env: ManagerBasedEnv, name: str, half_m: float) -> Tensor:
     """Whether both arms hold an object up, each at its end, level and calm. Shape (N,)."""
     both = held(env, EEFS[0], name, (0.0, half_m)) & held(env, EEFS[1], name, (-half_m, 0.0))
@@ -52,19 +57,27 @@ def lifted_together(env: ManagerBasedEnv, name: str, half_m: float) -> Tensor:
     return both & high & level(env, name) & (speed(env, name) < 2 * AT_REST_M_S)
 
 
-def presented(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float], reach_m: float) -> Tensor:
-    """Whether an arm holds an object up where the other can take it: level, between both. Shape (N,).
+def presented(
+    env: ManagerBasedEnv,
+    eef: str,
+    name: str,
+    along_m: tuple[float, float],
+    y_m: tuple[float, float],
+    above_m: float = LIFTED_M,
+) -> Tensor:
+    """Whether an arm holds an object up where the other can reach it: level, between both. Shape (N,).
 
     Args:
         env: The environment.
         eef: The arm.
         name: The object.
         along_m: From where to where along the object's x axis it is this arm's to hold.
-        reach_m: Farthest from the middle between the arms, along y.
+        y_m: From where to where its origin is across the table, in the environment's frame.
+        above_m: Height above which its origin is.
     """
     place = position(object_pose(env, name))
-    there = (place[:, 1].abs() < reach_m) & (place[:, 2] > LIFTED_M)
-    return held(env, eef, name, along_m) & there & level(env, name)
+    there = (place[:, 1] > y_m[0]) & (place[:, 1] < y_m[1])
+    return lifted(env, eef, name, along_m, above_m) & there & level(env, name)
 
 
 def handed_over(env: ManagerBasedEnv, giver: str, taker: str, name: str, along_m: tuple[float, float]) -> Tensor:
@@ -86,6 +99,40 @@ def placed(env: ManagerBasedEnv, name: str, onto: str, height_m: tuple[float, fl
     on = (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
     on &= torch.linalg.vector_norm(off[:, :2], dim=1) < offset_m
     return on & released(env, EEFS[0]) & released(env, EEFS[1]) & (speed(env, name) < AT_REST_M_S)
+
+
+def away(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float], off: str, apart_m: float) -> Tensor:
+    """Whether an arm holds an object, calmly, aside of another. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The arm.
+        name: The object.
+        along_m: From where to where along its x axis it is held.
+        off: The other object.
+        apart_m: Least horizontal distance of their origins.
+    """
+    apart = position(object_pose(env, name))[:, :2] - position(object_pose(env, off))[:, :2]
+    calm = speed(env, name) < 2 * AT_REST_M_S
+    return held(env, eef, name, along_m) & calm & (torch.linalg.vector_norm(apart, dim=1) > apart_m)
+
+
+def put_in(
+    env: ManagerBasedEnv, eef: str, name: str, into: str, half_m: float, height_m: tuple[float, float]
+) -> Tensor:
+    """Whether an object lies in another at rest, the gripper released. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The arm that put it there.
+        name: The object.
+        into: What it lies in.
+        half_m: Farthest that its centre is from the other's along the other's x and y axes.
+        height_m: Lowest and highest that its centre is above the other's.
+    """
+    off = position(inverse(object_pose(env, into)) @ object_pose(env, name))
+    inside = (off[:, :2].abs() < half_m).all(1) & (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
+    return inside & released(env, eef) & (speed(env, name) < AT_REST_M_S)
 
 
 def released(env: ManagerBasedEnv, eef: str) -> Tensor:

@@ -3,11 +3,15 @@
 from apprentice.tasks.registration import register
 
 HANDOVER_TASK_ID = "Apprentice-Handover-TwoFrankas"
+LID_TASK_ID = "Apprentice-Lid-TwoFrankas"
 LIFT_TASK_ID = "Apprentice-LiftTray-TwoFrankas"
+THREAD_TASK_ID = "Apprentice-Thread-TwoFrankas"
 
 _CONFIGURATIONS = {
     HANDOVER_TASK_ID: "handover_env_cfg:HandoverEnvCfg",
+    LID_TASK_ID: "lid_env_cfg:LidEnvCfg",
     LIFT_TASK_ID: "lift_env_cfg:LiftTrayEnvCfg",
+    THREAD_TASK_ID: "thread_env_cfg:ThreadEnvCfg",
 }
 
 for _task, _cfg in _CONFIGURATIONS.items():

@@ -11,7 +11,7 @@ from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.mimic import in_order, subtask
 from apprentice.tasks.two_arms.config.franka import HANDOVER_TASK_ID
-from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
+from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, STILL, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
 
 STICK_M = (0.34, 0.04, 0.03)
@@ -23,10 +23,6 @@ ENDS_M = {"left": (0.0, HALF_M), "right": (-HALF_M, 0.0)}
 """Which part of the stick, along its x axis, each arm takes."""
 ON_PAD_M = (STICK_M[2] + PAD_M[2]) / 2
 """Height of the stick's centre above the pad's where it lies on it."""
-
-STILL = (15, 25)
-"""Steps after the stick is held out high enough that it still moves to where it is taken: what is done about it after
-that must not begin with its motion."""
 
 
 def _ranges(x: tuple[float, float], stick_y: tuple[float, float], pad_y: tuple[float, float], yaw: float) -> Any:
@@ -62,7 +58,7 @@ class HandoverSubtaskTermsCfg(ObservationGroupCfg):
     """Whether each subtask is done."""
 
     grasp_left = observed(conditions.held, eef="left", name="stick", along_m=ENDS_M["left"])
-    presented = observed(conditions.presented, eef="left", name="stick", along_m=ENDS_M["left"], reach_m=0.06)
+    presented = observed(conditions.presented, eef="left", name="stick", along_m=ENDS_M["left"], y_m=(-0.06, 0.06))
     grasp_right = observed(conditions.held, eef="right", name="stick", along_m=ENDS_M["right"])
     released_left = observed(conditions.handed_over, giver="left", taker="right", name="stick", along_m=ENDS_M["right"])
 
