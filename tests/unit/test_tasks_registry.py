@@ -6,7 +6,7 @@ import pytest
 
 from apprentice.errors import UserError
 from apprentice.tasks.infer import DemoStructure, demo_structure, infer_task
-from apprentice.tasks.oracle import find_oracle
+from apprentice.tasks.oracle import find_oracle, find_oracles
 from apprentice.tasks.registry import apply_variant, known_tasks, load_env_cfg, reset_ranges, resolve_task, task_info
 from apprentice.tasks.tabletop.mdp.events import sample_poses
 
@@ -85,6 +85,12 @@ TABLETOP = (
     "Apprentice-Lift-Franka",
     "Apprentice-Nut-Franka",
 )
+TWO_ARMS = (
+    "Apprentice-Handover-TwoFrankas",
+    "Apprentice-Lid-TwoFrankas",
+    "Apprentice-LiftTray-TwoFrankas",
+    "Apprentice-Thread-TwoFrankas",
+)
 
 
 @pytest.mark.parametrize("task", TABLETOP)
@@ -106,12 +112,29 @@ def test_a_table_top_task_has_all_that_the_commands_need(task):
     assert find_oracle(info).stages
 
 
-@pytest.mark.parametrize("task", TABLETOP)
-def test_wider_variants_of_table_top_tasks_contain_narrower_ones(task):
+@pytest.mark.parametrize("task", (*TABLETOP, *TWO_ARMS))
+def test_wider_variants_of_a_task_contain_narrower_ones(task):
     for narrow, wide in pairwise(reset_ranges(task, variant) for variant in task_info(task).variants):
         for name, ranges in narrow.items():
             for axis, (low, high) in ranges.items():
                 assert wide[name][axis][0] <= low and high <= wide[name][axis][1], (name, axis)
+
+
+@pytest.mark.parametrize("task", TWO_ARMS)
+def test_a_two_arm_task_has_all_that_the_commands_need(task):
+    info = task_info(task)
+    assert info.mimic and info.eef_names == ("left", "right") and info.success == "success"
+    assert (info.action_dim, info.control_hz, info.variants) == (14, 20.0, ("d0", "d1", "d2"))
+    parts = [part for eef in info.eef_names for part in info.subtasks[eef]]
+    assert {name for name, _ in parts if name} <= set(info.objects)
+    shown = DemoStructure(
+        eef_names=frozenset(info.eef_names),
+        objects=frozenset(info.objects),
+        signals=frozenset(signal for _, signal in parts if signal),
+        action_dim=14,
+    )
+    assert infer_task(shown).task == task
+    assert {oracle.eef for oracle in find_oracles(info)} == set(info.eef_names)
 
 
 def test_ranges_without_room_are_refused():

@@ -164,6 +164,32 @@ def test_a_hand_that_reaches_forward_comes_from_behind_and_turns_with_the_object
     assert max(near) < 0.03  # nothing but along its own axis
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_put_through_something_comes_along_its_axis(seed):
+    world = World(seed)
+    ring = world.cubes["a"]
+    ring[:3, :3] = Rotation.from_euler("z", 0.3).as_matrix()
+    waypoints = (
+        Waypoint(about="b", height_m=0.1, closed=False),
+        Waypoint(about="b", height_m=0.0, closed=False, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=0.1, closed=True, brings="b"),
+        Waypoint(about="a", height_m=0.2, closed=True, brings="b", careful=True, along=(-1.0, 0.0, 0.0)),
+    )
+    way = Oracle(eef="arm", stages=(Stage(waypoints=waypoints),))
+    operator = ScriptedOperator(way, control_hz=HZ, seed=seed, symmetry={"b": 4}, cfg=ScriptedCfg(miss_chance=0.0))
+    path = []
+    for tick in range(600):
+        operator.advance(tick / HZ, world.view())
+        path.append((np.linalg.inv(ring) @ world.cubes["b"])[:3, 3] - (0.0, 0.0, 0.2))
+        world.step(operator.latest().hands["arm"])
+        if operator.done:
+            break
+    assert operator.done and np.linalg.norm(path[-1]) < 0.02
+    beside = [np.linalg.norm(off[1:]) for off in path if abs(off[0]) < 0.06]
+    assert len(beside) > 5 and max(beside) < 0.025
+
+
 def test_a_task_without_a_script_says_so():
     class Info:
         id, eef_names, objects, subtasks = "Some-Task-v0", ("arm",), ("mug",), {"arm": ()}

@@ -37,6 +37,8 @@ from apprentice.tasks.two_arms.mdp.sizes import (
 BLUE, ORANGE, STEEL, RED = (0.2, 0.35, 0.7), (0.9, 0.5, 0.1), (0.75, 0.75, 0.8), (0.75, 0.2, 0.2)
 THROUGH_M = 0.04
 """How far the needle is beyond the middle of the ring when it is through."""
+AIMED_M = (0.02, 0.1)
+"""How far before the middle of the ring its tip is when it is aimed at the hole."""
 
 
 def _ranges(
@@ -99,6 +101,33 @@ ON_NEEDLE = {"eef": "right", "name": NEEDLE, "along_m": (-SHAFT_M[0] - GRIP_M[0]
 """How ring and needle are held."""
 
 
+def through(env: ManagerBasedEnv) -> tuple[Tensor, Tensor]:
+    """How far the needle's tip is beyond the ring (m), shape (N,), and where its axis crosses the ring, seen from the
+    middle of the hole (m), shape (N, 2)."""
+    seen = inverse(object_pose(env, RING)) @ object_pose(env, NEEDLE)
+    tip, along = position(seen), rotation(seen)[..., 0]
+    crossing = tip[:, 1:] - (tip[:, 0] / along[:, 0].clamp(min=0.5))[:, None] * along[:, 1:]
+    return tip[:, 0], crossing - torch.tensor((0.0, HOLE_AT_M), device=env.device)
+
+
+def aimed(env: ManagerBasedEnv) -> Tensor:
+    """Whether the needle is held in front of the ring and points into its hole. Shape (N,)."""
+    beyond, crossing = through(env)
+    air = (torch.tensor(HOLE_M) - torch.tensor(SHAFT_M[1:])) / 2
+    ahead = (beyond > -AIMED_M[1]) & (beyond < -AIMED_M[0])
+    return ahead & (crossing.abs() < air.to(env.device)).all(1) & conditions.held(env, **ON_NEEDLE)
+
+
+def threaded(env: ManagerBasedEnv) -> Tensor:
+    """Whether the needle is through the ring, both held up calmly. Shape (N,)."""
+    beyond, crossing = through(env)
+    inside = (crossing.abs() < torch.tensor(HOLE_M, device=env.device) / 2).all(1)
+    done = inside & (beyond > THROUGH_M) & (beyond < SHAFT_M[0])
+    up = conditions.lifted(env, **ON_RING, above_m=RING_STANDS_M + 0.03) & conditions.held(env, **ON_NEEDLE)
+    calm = (speed(env, RING) < 2 * conditions.AT_REST_M_S) & (speed(env, NEEDLE) < 2 * conditions.AT_REST_M_S)
+    return done & up & calm
+
+
 @configclass
 class ThreadSubtaskTermsCfg(ObservationGroupCfg):
     """Whether each subtask is done."""
@@ -108,6 +137,7 @@ class ThreadSubtaskTermsCfg(ObservationGroupCfg):
         conditions.presented, **ON_RING, y_m=(HELD_UP_M[1] - 0.04, HELD_UP_M[1] + 0.04), above_m=HELD_UP_M[2] - 0.04
     )
     needle_lifted = observed(conditions.lifted, **ON_NEEDLE, above_m=GRIP_M[2] / 2 + 0.05)
+    aimed = observed(aimed)
 
     def __post_init__(self):
         self.enable_corruption = False
@@ -120,21 +150,6 @@ class ThreadObservationsCfg:
 
     policy = ThreadPolicyCfg()
     subtask_terms = ThreadSubtaskTermsCfg()
-
-
-def threaded(env: ManagerBasedEnv) -> Tensor:
-    """Whether the needle is through the ring, both held up calmly. Shape (N,)."""
-    seen = inverse(object_pose(env, RING)) @ object_pose(env, NEEDLE)
-    end, along = position(seen), rotation(seen)[..., 0]
-    # where the needle's axis crosses the middle of the ring
-    behind = end[:, 0] / along[:, 0].clamp(min=0.5)
-    crossing = end[:, 1:] - behind[:, None] * along[:, 1:]
-    crossing[:, 1] -= HOLE_AT_M
-    inside = (crossing.abs() < torch.tensor(HOLE_M, device=env.device) / 2).all(1)
-    through = (end[:, 0] > THROUGH_M) & (behind < SHAFT_M[0]) & inside
-    up = conditions.lifted(env, **ON_RING, above_m=RING_STANDS_M + 0.03) & conditions.held(env, **ON_NEEDLE)
-    calm = (speed(env, RING) < 2 * conditions.AT_REST_M_S) & (speed(env, NEEDLE) < 2 * conditions.AT_REST_M_S)
-    return through & up & calm
 
 
 @configclass
@@ -159,11 +174,12 @@ class ThreadEnvCfg(TwoArmsTaskCfg):
             "left": [
                 subtask(RING, "ring_lifted", "Take the ring by its handle", noise=0.01, offsets=(3, 8)),
                 subtask(None, "ring_up", "Hold it up", noise=0.01, offsets=STILL),
-                subtask(RING, None, "Hold it for the needle", noise=0.002),
+                subtask(RING, None, "Hold it for the needle", noise=0.001),
             ],
             "right": [
                 subtask(NEEDLE, "needle_lifted", "Take the needle", noise=0.01, offsets=(3, 8)),
-                subtask(RING, None, "Put it through the ring", noise=0.002),
+                subtask(RING, "aimed", "Aim it at the hole", noise=0.003, offsets=(2, 5)),
+                subtask(RING, None, "Put it through", noise=0.001),
             ],
         }
         self.task_constraint_configs = [in_order(("left", 1), ("right", 1))]
