@@ -16,7 +16,7 @@ HANDOVER_GRASP_M = {"left": 0.1, "right": -0.1}
 """Where along its x axis each hand takes the stick."""
 MEETING_M = (0.5, 0.0, 0.22)
 """Where the stick is handed over: its centre, in the environment's frame."""
-NEEDLE_GRASP_M = (-SHAFT_M[0] - 0.02, 0.0, 0.0)
+NEEDLE_GRASP_M = (-SHAFT_M[0] - 0.016, 0.0, 0.0)
 """Where the needle is taken: just behind its shaft."""
 THROUGH_M = 0.06
 """How far the needle's tip is pushed beyond the middle of the ring, and how far before it is aimed."""
@@ -142,7 +142,14 @@ def _hold_up() -> Stage:
         Waypoint(about=None, height_m=0.0, closed=True),
         Waypoint(about=None, height_m=0.1, closed=True, brings=RING),
         Waypoint(
-            about=None, place_m=HELD_UP_M, height_m=0.0, closed=True, careful=True, brings=RING, says="the ring is up"
+            about=None,
+            place_m=HELD_UP_M,
+            height_m=0.0,
+            closed=True,
+            careful=True,
+            brings=RING,
+            after="the needle is up",
+            says="the ring is up",
         ),
         _wait_for("the needle is through"),
         *(_WAIT,) * 2,
@@ -158,7 +165,7 @@ def _thread() -> Stage:
         Waypoint(about=NEEDLE, height_m=0.1, closed=False, at_m=NEEDLE_GRASP_M),
         Waypoint(about=NEEDLE, height_m=0.0, closed=False, careful=True, at_m=NEEDLE_GRASP_M),
         Waypoint(about=None, height_m=0.0, closed=True),
-        held(about=None, height_m=0.2),
+        held(about=None, height_m=0.2, says="the needle is up"),
         held(about=RING, height_m=0.0, at_m=(-2 * THROUGH_M, 0.0, HOLE_AT_M), after="the ring is up"),
         to_ring(at_m=(-THROUGH_M, 0.0, HOLE_AT_M)),
         to_ring(at_m=(THROUGH_M, 0.0, HOLE_AT_M), says="the needle is through"),

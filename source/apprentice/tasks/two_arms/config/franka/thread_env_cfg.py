@@ -83,7 +83,7 @@ class ThreadSceneCfg(TwoArmsSceneCfg):
             Part(at_m=(-SHAFT_M[0] / 2, 0.0, 0.0), size_m=SHAFT_M, colour=STEEL),
             Part(at_m=(-SHAFT_M[0] - GRIP_M[0] / 2, 0.0, 0.0), size_m=GRIP_M, colour=RED),
         ),
-        mass_kg=0.06,
+        mass_kg=0.03,
         at_m=(0.5, -0.1, GRIP_M[2] / 2),
     )
 
@@ -178,9 +178,11 @@ class ThreadEnvCfg(TwoArmsTaskCfg):
             ],
             "right": [
                 subtask(NEEDLE, "needle_lifted", "Take the needle", noise=0.01, offsets=(3, 8)),
+                subtask(None, "ring_up", "Wait for the ring", noise=0.002, offsets=STILL),
                 subtask(RING, "aimed", "Aim it at the hole", noise=0.003, offsets=(2, 5)),
                 subtask(RING, None, "Put it through", noise=0.001),
             ],
         }
-        self.task_constraint_configs = [in_order(("left", 1), ("right", 1))]
+        # who waits has a subtask for that: what it does about the ring begins when that is held still
+        self.task_constraint_configs = [in_order(("left", 1), ("right", 1), steps_left=1)]
         self.settle(THREAD_TASK_ID)
