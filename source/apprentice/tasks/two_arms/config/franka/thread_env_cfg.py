@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from isaaclab.envs import ManagerBasedEnv
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
-from torch import Tensor
 
-from apprentice.poses import inverse, position, rotation
 from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.mimic import in_order, subtask
 from apprentice.tasks.tabletop.bodies import Part, free
 from apprentice.tasks.two_arms.config.franka import THREAD_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, STILL, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
-from apprentice.tasks.two_arms.mdp import conditions
-from apprentice.tasks.two_arms.mdp.scene import object_pose, speed
+from apprentice.tasks.two_arms.mdp import conditions, needle
 from apprentice.tasks.two_arms.mdp.sizes import (
     FOOT_M,
     GRIP_M,
@@ -35,10 +30,6 @@ from apprentice.tasks.two_arms.mdp.sizes import (
 )
 
 BLUE, ORANGE, STEEL, RED = (0.2, 0.35, 0.7), (0.9, 0.5, 0.1), (0.75, 0.75, 0.8), (0.75, 0.2, 0.2)
-THROUGH_M = 0.04
-"""How far the needle is beyond the middle of the ring when it is through."""
-AIMED_M = (0.02, 0.1)
-"""How far before the middle of the ring its tip is when it is aimed at the hole."""
 
 
 def _ranges(
@@ -96,48 +87,19 @@ class ThreadPolicyCfg(TwoArmsPolicyCfg):
     needle = observed(object_state, name=NEEDLE)
 
 
-ON_RING = {"eef": "left", "name": RING, "along_m": (-HANDLE_M[0] / 2, HANDLE_M[0] / 2)}
-ON_NEEDLE = {"eef": "right", "name": NEEDLE, "along_m": (-SHAFT_M[0] - GRIP_M[0], -SHAFT_M[0])}
-"""How ring and needle are held."""
-
-
-def through(env: ManagerBasedEnv) -> tuple[Tensor, Tensor]:
-    """How far the needle's tip is beyond the ring (m), shape (N,), and where its axis crosses the ring, seen from the
-    middle of the hole (m), shape (N, 2)."""
-    seen = inverse(object_pose(env, RING)) @ object_pose(env, NEEDLE)
-    tip, along = position(seen), rotation(seen)[..., 0]
-    crossing = tip[:, 1:] - (tip[:, 0] / along[:, 0].clamp(min=0.5))[:, None] * along[:, 1:]
-    return tip[:, 0], crossing - torch.tensor((0.0, HOLE_AT_M), device=env.device)
-
-
-def aimed(env: ManagerBasedEnv) -> Tensor:
-    """Whether the needle is held in front of the ring and points into its hole. Shape (N,)."""
-    beyond, crossing = through(env)
-    air = (torch.tensor(HOLE_M) - torch.tensor(SHAFT_M[1:])) / 2
-    ahead = (beyond > -AIMED_M[1]) & (beyond < -AIMED_M[0])
-    return ahead & (crossing.abs() < air.to(env.device)).all(1) & conditions.held(env, **ON_NEEDLE)
-
-
-def threaded(env: ManagerBasedEnv) -> Tensor:
-    """Whether the needle is through the ring, both held up calmly. Shape (N,)."""
-    beyond, crossing = through(env)
-    inside = (crossing.abs() < torch.tensor(HOLE_M, device=env.device) / 2).all(1)
-    done = inside & (beyond > THROUGH_M) & (beyond < SHAFT_M[0])
-    up = conditions.lifted(env, **ON_RING, above_m=RING_STANDS_M + 0.03) & conditions.held(env, **ON_NEEDLE)
-    calm = (speed(env, RING) < 2 * conditions.AT_REST_M_S) & (speed(env, NEEDLE) < 2 * conditions.AT_REST_M_S)
-    return done & up & calm
-
-
 @configclass
 class ThreadSubtaskTermsCfg(ObservationGroupCfg):
     """Whether each subtask is done."""
 
-    ring_lifted = observed(conditions.lifted, **ON_RING, above_m=RING_STANDS_M + 0.03)
+    ring_lifted = observed(conditions.lifted, **needle.ON_RING, above_m=RING_STANDS_M + 0.03)
     ring_up = observed(
-        conditions.presented, **ON_RING, y_m=(HELD_UP_M[1] - 0.04, HELD_UP_M[1] + 0.04), above_m=HELD_UP_M[2] - 0.04
+        conditions.presented,
+        **needle.ON_RING,
+        y_m=(HELD_UP_M[1] - 0.04, HELD_UP_M[1] + 0.04),
+        above_m=HELD_UP_M[2] - 0.04,
     )
-    needle_lifted = observed(conditions.lifted, **ON_NEEDLE, above_m=GRIP_M[2] / 2 + 0.05)
-    aimed = observed(aimed)
+    needle_lifted = observed(conditions.lifted, **needle.ON_NEEDLE, above_m=GRIP_M[2] / 2 + 0.05)
+    aimed = observed(needle.aimed)
 
     def __post_init__(self):
         self.enable_corruption = False
@@ -156,7 +118,7 @@ class ThreadObservationsCfg:
 class ThreadTerminationsCfg:
     """When the task is done."""
 
-    success = TerminationTermCfg(func=threaded)
+    success = TerminationTermCfg(func=needle.threaded)
 
 
 @configclass
