@@ -68,7 +68,7 @@ class LidSceneCfg(TwoArmsSceneCfg):
 
     box = free(BOX, _box_parts(), mass_kg=2.0, at_m=(0.5, 0.0, BOX_M[2] / 2))
     lid = free(LID, LID_PARTS, mass_kg=0.1, at_m=(0.5, 0.0, BOX_M[2] / 2 + LID_ON_BOX_M))
-    cube = free(CUBE, cuboid((CUBE_M,) * 3, RED), mass_kg=0.05, at_m=(0.5, -0.3, CUBE_M / 2))
+    cube = free(CUBE, cuboid((CUBE_M, CUBE_M, CUBE_M), RED), mass_kg=0.05, at_m=(0.5, -0.3, CUBE_M / 2))
 
 
 @configclass
