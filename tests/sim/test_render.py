@@ -96,6 +96,38 @@ def test_every_demo_has_the_image_of_what_each_action_was_chosen_from(session, d
     renderer.close()
 
 
+def test_depth_is_how_far_rays_go_along_the_view(session, demos, tmp_path):
+    import mujoco
+
+    size = 48
+    in_session(session, lambda: render(demos, tmp_path / "depth.hdf5", replace(CFG, size=size, depth=True)))
+    views = choose_views(session, CFG.cameras)
+    scene = scene_model(session.env, views, detail_for(size))
+    data = mujoco.MjData(scene.model)
+    pixel = (np.arange(size) + 0.5) / size * 2 - 1
+    with DemoFile(tmp_path / "depth.hdf5") as file:
+        demo = file.read(file.names[1])
+        for view in views:
+            depth = demo.data[f"obs/{view.name}_depth"]
+            assert depth.shape == (LENGTHS[1], size, size, 1) and depth.dtype == np.float16
+            scene.pose(data, rows(demo, "states/", 4))
+            camera = scene.model.camera(view.name).id
+            slope = np.tan(np.deg2rad(scene.model.cam_fovy[camera]) / 2)
+            measured = np.zeros((size, size))
+            for row, column in np.ndindex(size, size):
+                ray = np.array([slope * pixel[column], -slope * pixel[row], -1.0])
+                turned = data.cam_xmat[camera].reshape(3, 3) @ ray
+                hit = np.zeros(1, np.int32)
+                # of a ray whose part along the view is 1, the length is the depth
+                measured[row, column] = mujoco.mj_ray(
+                    scene.model, data, data.cam_xpos[camera], turned, None, 1, -1, hit, None
+                )
+            seen = (measured > 0) & (measured < 5)
+            assert seen.mean() > 0.5
+            # edges fall on one side or the other of the middle of a pixel
+            assert np.quantile(np.abs(depth[5, :, :, 0] - measured)[seen], 0.9) < 0.004
+
+
 def rows(demo: Demo, prefix: str, row: int) -> dict[str, np.ndarray]:
     return {key.removeprefix(prefix): value[row] for key, value in demo.data.items() if key.startswith(prefix)}
 

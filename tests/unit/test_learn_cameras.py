@@ -43,7 +43,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with DemoWriter(path, task="Reach-Cube", meta={"symmetry": {"cube": 4}}) as writer:
         for number in range(120):
             demo = reaching_demo(rng, 12 + number % 3)
-            demo.data["obs/front_image"] = image(demo.data["obs/datagen_info/object_pose/cube"])
+            seen = image(demo.data["obs/datagen_info/object_pose/cube"])
+            demo.data["obs/front_image"] = seen
+            demo.data["obs/front_depth"] = (1.0 - seen[..., :1] / 255 * 0.3).astype(np.float16)
             writer.append(demo)
     return path
 
@@ -146,8 +148,31 @@ def test_it_is_exported_with_its_eyes(trained: Path, tmp_path: Path):
     assert max(result.onnx_difference, result.torchscript_difference) < 1e-4
 
 
+def test_depth_alone_is_enough_to_see_where_the_spot_is(file: Path, config: Path, tmp_path: Path):
+    train(file, tmp_path / "run", TrainCfg(config=config, depth=("front",), steps=300, valid_fraction=0.1))
+    told = [json.loads(line)["valid_told_loss"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert told[-1] < 0.7 * told[0], told
+    policy = load_policy(tmp_path / "run")
+    assert policy.cameras == ("front_depth",) and policy.obs_shapes["front_depth"] == ((SIZE, SIZE, 1), "float32")
+    policy.start(4)
+    obs = seen(file, policy.obs_keys, 0)
+    there = policy.act(obs)
+    policy.start(4)
+    # it reads metres, beyond one too, and nothing at all is far away
+    far = obs["front_depth"].clone()
+    far[:, 0] = 0.0
+    assert not torch.equal(there, policy.act(obs | {"front_depth": far + 2.0}))
+    exported = export(tmp_path / "run", tmp_path / "exported")
+    assert max(exported.onnx_difference, exported.torchscript_difference) < 1e-4
+
+
+def test_depth_is_only_for_our_own_policies(file: Path, tmp_path: Path):
+    with pytest.raises(UserError, match="--depth of a chunk policy"):
+        train(file, tmp_path / "run", TrainCfg(algo="bc", depth=("front",), steps=2))
+
+
 def test_a_camera_that_was_not_drawn_is_named_with_those_that_were(file: Path, tmp_path: Path):
-    with pytest.raises(UserError, match=r"images of wrist .*found front.*apprentice render"):
+    with pytest.raises(UserError, match=r"images wrist_image .*found .*front_image.*apprentice render"):
         train(file, tmp_path / "run", TrainCfg(cameras=("wrist",)))
 
 

@@ -19,7 +19,7 @@ def main(
     cfg: Annotated[RenderCfg, tyro.conf.arg(name="")] = RenderCfg(),
     videos: bool = False,
 ) -> None:
-    """Write a copy of a demo file in which every demo has images too, as obs/<camera>_image.
+    """Write a copy of a demo file in which every demo has images too, as obs/<camera>_image (and _depth).
 
     Args:
         file: The demo file (HDF5). It stays as it is.

@@ -90,15 +90,16 @@ def is_dataset(item: H5) -> bool:
 
 
 def write_array(group: H5, key: str, value: NDArray[Any]) -> None:
-    """Write one dataset: floats as float32, images compressed frame by frame.
+    """Write one dataset: floats as float32, images (of half floats too: depth) compressed frame by frame.
 
     Low-dimensional signals stay contiguous: compressing them saves 40 % of a file that is small anyway, doubles the
     time to write it and makes every single-step read of Robomimic's loader inflate a whole episode.
     """
     value = np.asarray(value)
-    if value.dtype.kind == "f":
+    image = str(value.dtype) in ("uint8", "float16") and value.ndim >= 3 and value.size > 0
+    if value.dtype.kind == "f" and not image:
         value = value.astype(np.float32, copy=False)
-    if value.dtype == np.uint8 and value.ndim >= 3 and value.size:
+    if image:
         group.create_dataset(key, data=value, chunks=(1, *value.shape[1:]), compression="gzip", compression_opts=1)
     else:
         group.create_dataset(key, data=value)

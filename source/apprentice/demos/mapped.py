@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from apprentice.errors import UserError
 
 
-def mapped(folder: Path, shape: Sequence[int]) -> NDArray[Any]:
-    """Bytes on the disk of `folder`, in a file without a name, which ends with the array or with the process.
+def mapped(folder: Path, shape: Sequence[int], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+    """Numbers on the disk of `folder`, in a file without a name, which ends with the array or with the process.
 
     Raises:
         UserError: If the disk is too small or the folder cannot be written.
     """
-    size = int(np.prod(shape))
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed with the array)
@@ -32,4 +32,4 @@ def mapped(folder: Path, shape: Sequence[int]) -> NDArray[Any]:
             f"Expected {size / 2**30:.1f} GiB of free space in {folder} for unpacked images, but {error}; free some or"
             " choose another --output."
         ) from error
-    return np.memmap(file, np.uint8, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=tuple(shape))
+    return np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=tuple(shape))

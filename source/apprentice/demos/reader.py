@@ -131,11 +131,12 @@ class DemoFile:
         Args:
             keys: Paths of the arrays, one row per step, such as "actions" and "obs/eef_pos".
             names: Which demos, in this order. None takes all.
-            images_on: Folder on whose disk images (arrays of bytes) are put, to be mapped into memory: they may be
-                larger than it. The files have no names and end with the arrays. None puts them into memory.
+            images_on: Folder on whose disk images are put, to be mapped into memory: they may be larger than it. The
+                files have no names and end with the arrays. None puts them into memory.
 
         Returns:
             By key the rows of all demos, shape (sum of lengths, ...), and the length of each demo, shape (demos,).
+            Images are bytes, or half floats (depth); everything else is as in the file.
 
         Raises:
             UserError: If an array is missing, not finite, or differs in shape from that of the other demos, or if the
@@ -152,8 +153,10 @@ class DemoFile:
                     whole = stacked.get(key)
                     if whole is None:
                         shape = (int(lengths.sum()), *dataset.shape[1:])
-                        on_disk = dataset.dtype == np.uint8 and len(shape) > 2
-                        whole = mapped(images_on, shape) if images_on and on_disk else np.empty(shape, dataset.dtype)
+                        image = len(shape) == 4
+                        dtype = np.float16 if image and dataset.dtype.kind == "f" else dataset.dtype
+                        on_disk = images_on if image else None
+                        whole = mapped(on_disk, shape, dtype) if on_disk else np.empty(shape, dtype)
                         stacked[key] = whole
                     expected = (int(end - start), *whole.shape[1:])
                     if dataset.shape != expected:

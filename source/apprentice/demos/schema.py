@@ -23,6 +23,9 @@ PREVIOUS = "obs/datagen_info_previous"
 IMAGE = "_image"
 """What follows a camera's name in the key of its images, below `obs/`."""
 
+DEPTH = "_depth"
+"""What follows it in the key of how far away what its pixels show is: metres along its view. Shape (T, H, W, 1)."""
+
 EXECUTED = "executed_actions"
 """Where a demo holds what the environment was given, if `actions` are labels without the noise that was on it."""
 

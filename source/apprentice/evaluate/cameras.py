@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from apprentice.demos.schema import IMAGE
+from apprentice.demos.schema import DEPTH, IMAGE
 from apprentice.evaluate.contracts import Observations, Simulation, States, TaskInfo
 from apprentice.sim.looks import Looks
 from apprentice.sim.looks_cfg import LooksCfg
@@ -21,7 +21,8 @@ from apprentice.sim.views import CameraView
 
 
 class WithCameras:
-    """A simulation whose observations hold images too, as `<camera>_image` of shape (N, H, W, 3), uint8.
+    """A simulation whose observations hold images too: `<camera>_image` of shape (N, H, W, 3), uint8, and, where asked
+    for, `<camera>_depth` of shape (N, H, W, 1), metres.
 
     Drawing takes longer than stepping. So images follow the state only where someone will look: a policy that acts on a
     chunk of actions looks once a chunk.
@@ -36,6 +37,7 @@ class WithCameras:
         size: int,
         looking: Callable[[], torch.Tensor],
         looks: LooksCfg | None = None,
+        depth: bool = False,
     ) -> None:
         """Prepare for drawing; `close` frees what that takes.
 
@@ -46,6 +48,7 @@ class WithCameras:
             size: Width and height of images in pixels.
             looking: Tells in which environments the policy's next action depends on images. Shape (N,), bool.
             looks: What looks different in every rollout, drawn from its seed.
+            depth: Whether to measure distances too.
 
         Raises:
             UserError: If images can't be drawn on this machine.
@@ -56,12 +59,14 @@ class WithCameras:
         self.backend, self.num_envs = simulation.backend, simulation.num_envs
         self._simulation, self._looking = simulation, looking
         scene = scene_model(env, views, detail_for(size))
-        self._renderer = StateRenderer(scene, views, width=size, height=size, samples=0)
+        self._renderer = StateRenderer(scene, views, width=size, height=size, samples=0, depth=depth)
         self._looks = Looks(scene.model, looks) if looks else None
         self._seeds = [0] * simulation.num_envs
         self._images = {
             view.name + IMAGE: torch.zeros(simulation.num_envs, size, size, 3, dtype=torch.uint8) for view in views
         }
+        if depth:
+            self._images |= {view.name + DEPTH: torch.zeros(simulation.num_envs, size, size, 1) for view in views}
 
     @property
     def task_info(self) -> TaskInfo:
@@ -110,5 +115,6 @@ class WithCameras:
                     self._looks.draw(self._seeds[env_id])
                 drawn = self._renderer.render({name: value[env_id] for name, value in states.items()})
                 for name, image in drawn.items():
-                    self._images[name + IMAGE][env_id] = torch.from_numpy(image)
+                    key = name if name in self._images else name + IMAGE
+                    self._images[key][env_id] = torch.from_numpy(image)
         return {**obs, **self._images}

@@ -35,6 +35,12 @@ class TrainCfg:
     cameras: tuple[str, ...] = ()
     """Learn from the images of these cameras and proprioception, not from object poses. The demos need
     `obs/<camera>_image`: `apprentice render` draws them."""
+    depth: tuple[str, ...] = ()
+    """Likewise from what these cameras measure of distances, `obs/<camera>_depth`: `apprentice render --depth`. With
+    `cameras` or alone, for our chunk policies."""
+    hierarchy: bool = False
+    """Two levels, for our chunk policies: one tells which subtask is under way (the demos need the signals of
+    `apprentice annotate` or `augment`), the other acts on that and on its words."""
     demos: int | None = None
     """Train on the first so many demos only. Default: all."""
     mask: str | None = None
@@ -52,6 +58,8 @@ class TrainCfg:
     """Decay of the moving average of the weights, per step. 0 to 1; 0 keeps the last weights."""
     device: str = "auto"
     """`cpu`, `cuda`, `cuda:1`, ...; `auto` takes a GPU where there is one."""
+    compile: bool = False
+    """Compile the networks of our chunk policies (`torch.compile`): takes minutes at first, pays in long runs."""
     log_every: int = 50
     """Steps between two lines of `log.jsonl`."""
     save_every: int = 500

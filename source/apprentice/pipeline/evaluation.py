@@ -106,7 +106,7 @@ def observed(session: Session, policy: BatchedPolicy, looks: LooksCfg | None = N
     Raises:
         UserError: If the task lacks a camera, or images can't be drawn on this machine.
     """
-    from apprentice.demos.schema import IMAGE
+    from apprentice.demos.schema import DEPTH, IMAGE
     from apprentice.evaluate.cameras import WithCameras
     from apprentice.sim.views import CameraView
     from apprentice.tasks.views import choose_views
@@ -115,11 +115,12 @@ def observed(session: Session, policy: BatchedPolicy, looks: LooksCfg | None = N
         yield session
         return
     size = policy.obs_shapes[policy.cameras[0]][0][0]
-    names = tuple(key.removesuffix(IMAGE) for key in policy.cameras)
+    names = tuple(dict.fromkeys(key.removesuffix(IMAGE).removesuffix(DEPTH) for key in policy.cameras))
+    depth = any(key.endswith(DEPTH) for key in policy.cameras)
     drawn: dict[str, Any] = policy.about.get("images") or {}
     trained = {view["name"]: CameraView(**view) for view in drawn.get("cameras", ())}
     views = [trained[name] for name in names] if trained.keys() >= set(names) else choose_views(session, names)
-    simulation = WithCameras(session, session.env, views, size=size, looking=policy.looking, looks=looks)
+    simulation = WithCameras(session, session.env, views, size=size, looking=policy.looking, looks=looks, depth=depth)
     with contextlib.closing(simulation):
         yield simulation
 

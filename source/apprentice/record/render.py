@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from apprentice.demos import AddingCopy, Demo, DemoFile, Tree, write_addition
-from apprentice.demos.schema import IMAGE, demo_number
+from apprentice.demos.schema import DEPTH, IMAGE, demo_number
 from apprentice.errors import UserError
 from apprentice.progress import Progress, silent
 from apprentice.record.playback import require_playable, task_for
@@ -41,7 +41,9 @@ class RenderReport:
 
 
 def render(path: Path, output: Path, cfg: RenderCfg, progress: Progress = silent) -> RenderReport:
-    """Copy a demo file and add images to every demo, as obs/<camera>_image. Goes on where an earlier run stopped.
+    """Copy a demo file and add images to every demo, as obs/<camera>_image, and obs/<camera>_depth if asked.
+
+    Goes on where an earlier run stopped.
 
     Args:
         path: The demo file. It stays as it is.
@@ -59,7 +61,10 @@ def render(path: Path, output: Path, cfg: RenderCfg, progress: Progress = silent
         for name in file.names:
             require_states(path, name, file.keys(name))
     settings = {"task": task, "cameras": list(cfg.cameras), "size": cfg.size, "looks": asdict(cfg.looks)}
-    with AddingCopy(path, output, [_key(camera) for camera in cfg.cameras], settings) as copy:
+    settings |= {"depth": True} if cfg.depth else {}
+    keys = [_key(camera) for camera in cfg.cameras]
+    keys += [_key(camera + DEPTH) for camera in cfg.cameras if cfg.depth]
+    with AddingCopy(path, output, keys, settings) as copy:
         # also with nothing left to draw: the output says where the cameras are
         scene, views = _scene(path, task, cfg)
         todo = copy.missing
@@ -73,7 +78,7 @@ def render(path: Path, output: Path, cfg: RenderCfg, progress: Progress = silent
                     progress.update(done, total)
         cameras = [asdict(view) for view in views]
         copy.finish({"images": {"size": cfg.size, "cameras": cameras, "looks": asdict(cfg.looks)}})
-    return RenderReport(output=output, demos=total, images=steps * len(views))
+    return RenderReport(output=output, demos=total, images=steps * len(keys))
 
 
 def states_observed(demo: Demo) -> Tree:
@@ -82,8 +87,9 @@ def states_observed(demo: Demo) -> Tree:
     return {key: np.concatenate((demo.data[f"initial_state/{key}"], rows[:-1])) for key, rows in states.items()}
 
 
-def _key(camera: str) -> str:
-    return f"obs/{camera}{IMAGE}"
+def _key(image: str) -> str:
+    """Where an image lies, by the name that the renderer gives it."""
+    return f"obs/{image}" if image.endswith(DEPTH) else f"obs/{image}{IMAGE}"
 
 
 def require_states(path: Path, name: str, keys: Sequence[str]) -> None:
@@ -122,7 +128,7 @@ def _start(scene: SceneModel, views: Sequence[CameraView], cfg: RenderCfg, path:
     # images this small are drawn faster by one thread; other processes use the other cores
     os.environ.setdefault("LP_NUM_THREADS", "0")
     # jagged edges at this size carry as much information as smooth ones, at half the cost
-    _renderer = StateRenderer(scene, views, width=cfg.size, height=cfg.size, samples=0)
+    _renderer = StateRenderer(scene, views, width=cfg.size, height=cfg.size, samples=0, depth=cfg.depth)
     _looks = Looks(scene.model, cfg.looks)
     _demos, _folder = DemoFile(path), folder
 
@@ -142,7 +148,7 @@ def _draw(name: str) -> str | None:
         # where nobody noted a seed, the demo's number is one
         _looks.draw(int(demo.attrs.get("seed", demo_number(name) or 0)))
         images = _renderer.render_episode(states_observed(demo))
-        write_addition(_folder, name, {_key(camera): values for camera, values in images.items()})
+        write_addition(_folder, name, {_key(image): values for image, values in images.items()})
     except UserError as error:
         return str(error)
     except OSError as error:

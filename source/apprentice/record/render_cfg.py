@@ -14,6 +14,8 @@ class RenderCfg:
     """Cameras of the task to draw."""
     size: int = 84
     """Width and height of the images in pixels."""
+    depth: bool = False
+    """Also write how far away everything is (m), as obs/<camera>_depth."""
     looks: LooksCfg = field(default_factory=LooksCfg)
     """What looks different from demo to demo: drawn from the demo's seed."""
     task: str | None = None

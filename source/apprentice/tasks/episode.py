@@ -65,7 +65,11 @@ def file_meta(session: Session) -> dict[str, Any]:
         "symmetry": dict(info.symmetry),
         "cubes": list(info.cubes),
         "subtasks": {
-            eef: [{"object": name, "signal": signal} for name, signal in parts] for eef, parts in info.subtasks.items()
+            eef: [
+                {"object": name, "signal": signal, "description": description}
+                for (name, signal), description in zip(parts, info.descriptions[eef], strict=True)
+            ]
+            for eef, parts in info.subtasks.items()
         },
         "versions": versions(),
     }

@@ -37,6 +37,8 @@ class TaskInfo:
     """Objects that look the same lying on any of their sides."""
     subtasks: Mapping[str, tuple[tuple[str | None, str | None], ...]]
     """Per end effector, each subtask's object and the signal of its end (None: not detected)."""
+    descriptions: Mapping[str, tuple[str, ...]]
+    """Per end effector, what each subtask does, in words; empty text where nobody said."""
     action_dim: int | None
     """Width of the action, or None where only the running environment knows."""
     success: str | None
@@ -197,6 +199,7 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
         subtasks={
             eef: tuple((part.object_ref, part.subtask_term_signal) for part in parts) for eef, parts in subtasks.items()
         },
+        descriptions={eef: tuple(part.description for part in parts) for eef, parts in subtasks.items()},
         action_dim=_action_dim(env_cfg),
         success="success" if getattr(getattr(env_cfg, "terminations", None), "success", None) else None,
         control_hz=1.0 / (env_cfg.sim.dt * env_cfg.decimation),

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from apprentice.errors import UserError
+from apprentice.learn.algorithms.chunk_config import ChunkPolicyConfig
 from apprentice.learn.algorithms.chunk_model import ChunkModel, Sizes
-from apprentice.learn.algorithms.chunk_policy import ChunkPolicy, ChunkPolicyConfig
+from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
 
 
 class ACTConfig(ChunkPolicyConfig, BaseConfig):
@@ -99,9 +100,10 @@ class ACTNetwork(ChunkModel):
             raise UserError(f"Expected algo.query_steps to divide algo.chunk ({sizes.chunk}), found {steps}.")
         queries, numbers = sizes.chunk // steps, steps * (sizes.values + sizes.switches)
         # the context as tokens: what each holds, as numbers
-        seen = self.width - sizes.features * sizes.frames - sizes.told
+        upper = self.subtasks.width if self.subtasks else 0
+        seen = self.width - sizes.features * sizes.frames - sizes.told - upper
         self.parts = [sizes.features] * sizes.frames + [seen // max(len(sizes.cameras), 1)] * len(sizes.cameras)
-        self.parts += [sizes.told] if sizes.told else []
+        self.parts += [part for part in (sizes.told, upper) if part]
         self.tokens = nn.ModuleList([nn.Linear(part, width) for part in self.parts])
         self.places = nn.Parameter(0.02 * torch.randn(len(self.parts), width))
         self.encoder = nn.Sequential(*[Layer(cfg) for _ in range(int(cfg.encoder_layers))], nn.LayerNorm(width))

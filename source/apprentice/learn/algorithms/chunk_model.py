@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apprentice.learn.algorithms.subtask_head import SubtaskHead
 from apprentice.learn.algorithms.vision import Vision
+from apprentice.learn.data.subtasks import Subtasks
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -34,6 +36,20 @@ class Sizes:
     """Object features that cameras are taught to tell, P."""
     places: Sequence[int] = ()
     """Where among these the position of each object begins."""
+    subtasks: Sequence[Subtasks] = ()
+    """Of each end effector, if the policy has an upper level that tells which is under way."""
+
+
+@dataclass(kw_only=True, frozen=True)
+class Known:
+    """What a policy knows at a moment."""
+
+    context: Tensor
+    """All that it acts on. Shape (N, width)."""
+    told: Tensor | None
+    """What its cameras tell of the objects, as `telling_loss` takes it; None where they tell nothing."""
+    subtasks: Tensor | None
+    """Logits of the subtask under way, as `SubtaskHead.loss` takes them; None without a hierarchy."""
 
 
 class ChunkModel(nn.Module):
@@ -50,6 +66,8 @@ class ChunkModel(nn.Module):
         if sizes.cameras:
             self.vision = Vision(sizes.cameras, sizes.features, sizes.told, sizes.places, cfg.vision)
         self.width = sizes.features * sizes.frames + (self.vision.width if self.vision else 0)
+        self.subtasks = SubtaskHead(self.width, sizes.subtasks, cfg.hierarchy) if sizes.subtasks else None
+        self.width += self.subtasks.width if self.subtasks else 0
         self.feature_mean: Tensor
         self.feature_std: Tensor
         self.target_mean: Tensor
@@ -82,21 +100,22 @@ class ChunkModel(nn.Module):
             self.told_mean.copy_(told.mean(0))
             self.told_std.copy_(told.std(0, correction=0).clamp_min(floor))
 
-    def context(self, history: Tensor, images: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-        """What the policy knows, and what its cameras told of the objects.
+    def context(self, history: Tensor, images: Mapping[str, Tensor], subtask: Tensor | None = None) -> Known:
+        """What the policy knows.
 
         Args:
             history: Normalised features. Shape (N, T, F).
             images: By observation key, values from 0 to 1. Shapes (N, C, H, W).
-
-        Returns:
-            Shape (N, width), and what `telling_loss` takes; the latter None where nothing is told.
+            subtask: Which subtask of the demos is under way, in training. Shape (N, E).
         """
-        flat = history.flatten(1)
-        if self.vision is None:
-            return flat, None
-        seen, told = self.vision(images, history[:, -1])
-        return torch.cat([flat, seen.to(flat.dtype)], -1), told
+        context, told, logits = history.flatten(1), None, None
+        if self.vision is not None:
+            seen, told = self.vision(images, history[:, -1])
+            context = torch.cat([context, seen.to(context.dtype)], -1)
+        if self.subtasks is not None:
+            upper, logits = self.subtasks(context, subtask)
+            context = torch.cat([context, upper.to(context.dtype)], -1)
+        return Known(context=context, told=told, subtasks=logits)
 
     def telling_loss(self, told: Tensor, truth: Tensor) -> Tensor:
         """How far off the cameras were about the objects.

@@ -15,69 +15,19 @@ from typing import Any, cast
 
 import torch
 from robomimic.algo import PolicyAlgo
-from robomimic.config.config import Config
 from torch import Tensor, nn
 
 from apprentice.learn.algorithms.chunk_model import ChunkModel, Sizes
 from apprentice.learn.algorithms.ensemble import kept_chunks, present
-from apprentice.learn.algorithms.vision import augmented
+from apprentice.learn.algorithms.vision import augmented, prepared
 from apprentice.learn.data.action_space import ActionSpace
 from apprentice.learn.data.chunks import chunks
 from apprentice.learn.data.features import EEF_POSE, FeatureCfg, features, position_columns
+from apprentice.learn.data.subtasks import Subtasks, under_way
 from apprentice.poses import exp_rotation, make_pose, position, rotation
 
 Memory = dict[str, Tensor]
 """What a policy remembers between steps, one row for each environment."""
-
-
-class ChunkPolicyConfig:
-    """The part of the Robomimic config that chunk policies share. A subclass derives from `BaseConfig` too."""
-
-    train: Any
-    algo: Any
-    observation: Any
-
-    def train_config(self) -> None:
-        super().train_config()  # pyright: ignore[reportAttributeAccessIssue]
-        self.train.hdf5_load_next_obs = False
-        self.train.dataset_keys = ("actions",)
-        self.train.frame_stack = 2  # observations that the network sees: the present one and those just before it
-        self.train.seq_length = 1
-        self.train.batch_size = 512
-
-    def algo_config(self) -> None:
-        self.algo.optim_params.policy.optimizer_type = "adamw"
-        self.algo.optim_params.policy.learning_rate.initial = 1e-3  # reached after the warm-up
-        self.algo.optim_params.policy.learning_rate.final = 2e-5  # reached along a cosine at the last step
-        self.algo.optim_params.policy.learning_rate.warmup_steps = 200
-        self.algo.optim_params.policy.regularization.L2 = 1e-4
-        self.algo.steps = 6000  # gradient steps: the length of the cosine
-        self.algo.chunk = 20  # control steps predicted at once
-        self.algo.execute = 14  # of these are executed before the next prediction; short re-planning grasps badly
-        self.algo.ensemble = 0.0  # > 0: what all chunks say of a step is averaged, each newer one with exp(-ensemble)
-        # times the weight of the one before it; such policies execute few steps of a chunk
-        self.algo.label_smoothing = 1  # reach in steps of a triangular filter over the targets ([1, 2, 1] for 1):
-        # the exploration noise of generated demos is white, and a large part of what the labels vary by
-        self.algo.gripper_weight = 0.3  # of the gripper's loss beside that of the poses
-        self.algo.feature_std_floor = 0.01  # a feature that hardly varied in the demos must not dominate in play
-        self.algo.feature_clip = 4.0  # standard deviations
-        self.algo.max_grad_norm = 1.0
-        self.algo.precision = "auto"  # "bf16" (autocast), "fp32", or "auto": bf16 where the hardware has it
-        self.algo.vision.channels = (32, 64, 64)  # of the convolutions of each camera's encoder
-        self.algo.vision.keypoints = 32
-        self.algo.vision.embedding = 128
-        self.algo.vision.glimpse_px = 32  # width of what is looked at closely around each object; 0: not
-        self.algo.vision.told_weight = 1.0  # of the loss of telling where objects are, where demos say
-        self.algo.vision.shift_px = 0  # training images are shifted by up to so many pixels ...
-        self.algo.vision.colour = 0.0  # ... and each of their channels is scaled by up to this share
-        # Filled in from the demo file and stored in the checkpoint:
-        for name in ("features", "told", "action_space"):
-            self.algo[name] = Config()
-            self.algo[name].do_not_lock_keys()
-
-    def observation_config(self) -> None:
-        super().observation_config()  # pyright: ignore[reportAttributeAccessIssue]
-        self.observation.modalities.obs.low_dim = []  # empty: chosen from what the demo file has
 
 
 class ChunkPolicy(PolicyAlgo):
@@ -95,9 +45,12 @@ class ChunkPolicy(PolicyAlgo):
         self.feature_cfg = FeatureCfg.from_dict(cfg.features.to_dict())
         told = cfg.told.to_dict() if "told" in cfg else {}
         self.told_cfg = FeatureCfg.from_dict(told) if told else None
+        subtasks = cfg.subtasks.to_dict() if "subtasks" in cfg else {}  # checkpoints before 0.3 have none
+        self.subtasks = [Subtasks.from_dict(values) for values in subtasks.values()]
         self.frames: int = self.global_config.train.frame_stack
         self.ensemble = float(cfg.get("ensemble", 0.0))  # checkpoints before 0.2 don't say
-        self.cameras = tuple(self.global_config.observation.modalities.obs.rgb)
+        seen = self.global_config.observation.modalities.obs
+        self.cameras = (*seen.rgb, *seen.depth)
         self.nets["policy"] = self._create_model(
             Sizes(
                 features=self._width(self.feature_cfg),
@@ -108,6 +61,7 @@ class ChunkPolicy(PolicyAlgo):
                 cameras={key: tuple(int(size) for size in self.obs_key_shapes[key]) for key in self.cameras},
                 told=self._width(self.told_cfg) if self.told_cfg else 0,
                 places=position_columns(self.told_cfg) if self.told_cfg else (),
+                subtasks=self.subtasks,
             )
         )
         self.nets = self.nets.float().to(self.device)
@@ -124,6 +78,11 @@ class ChunkPolicy(PolicyAlgo):
     def network(self) -> ChunkModel:
         """The network that is trained and played."""
         return cast(ChunkModel, self.nets["policy"])
+
+    def compile(self) -> None:
+        """Compile what the network does in training. The weights keep their names."""
+        net: Any = self.network
+        net.context, net.losses = torch.compile(net.context), torch.compile(net.losses)
 
     def _create_optimizers(self) -> None:
         rate = self.optim_params.policy.learning_rate
@@ -169,7 +128,8 @@ class ChunkPolicy(PolicyAlgo):
 
         Returns:
             "obs/features" of shape (T, F), "targets" of shape (T, H * V), "switches" of shape (T, H * B), 0 or 1; with
-            cameras their images too, and "told" of shape (T, P) where the demos say where objects are.
+            cameras their images too, and "told" of shape (T, P) where the demos say where objects are; "subtask" of
+            shape (T, E) for those that tell which subtask is under way.
         """
         obs = {key.removeprefix("obs/"): value for key, value in data.items() if key.startswith("obs/")}
         targets, switches = chunks(
@@ -187,6 +147,8 @@ class ChunkPolicy(PolicyAlgo):
         }
         if self.told_cfg:
             encoded["told"] = features(obs, self.told_cfg)
+        if self.subtasks:
+            encoded["subtask"] = under_way(obs, self.subtasks, lengths)
         return encoded | {"obs/" + key: obs[key] for key in self.cameras}
 
     # -- training ---------------------------------------------------------------------------------------------------
@@ -201,10 +163,11 @@ class ChunkPolicy(PolicyAlgo):
             "targets": (targets - net.target_mean) / net.target_std,
             "switches": switches.unflatten(-1, (net.sizes.chunk, net.sizes.switches)),
         }
-        if "told" in batch:
-            processed["told"] = batch["told"][:, now].to(self.device)
+        for name in ("told", "subtask"):
+            if name in batch:
+                processed[name] = batch[name][:, now].to(self.device)
         for key in self.cameras:
-            image = batch["obs"][key][:, now].to(self.device).permute(0, 3, 1, 2).float() / 255.0
+            image = prepared(batch["obs"][key][:, now].to(self.device).permute(0, 3, 1, 2))
             processed["image/" + key] = augmented(image, self.algo_config.vision) if net.training else image
         return processed
 
@@ -214,12 +177,16 @@ class ChunkPolicy(PolicyAlgo):
         net, cfg = self.network, self.algo_config
         with torch.set_grad_enabled(not validate):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                context, told = net.context(batch["history"], {key: batch["image/" + key] for key in self.cameras})
-                found = net.losses(context, batch["targets"], batch["switches"])
+                images = {key: batch["image/" + key] for key in self.cameras}
+                known = net.context(batch["history"], images, batch.get("subtask"))
+                found = net.losses(known.context, batch["targets"], batch["switches"])
             loss = found.pop("loss")
-            if told is not None:
-                found["told"] = net.telling_loss(told, batch["told"])
+            if known.told is not None:
+                found["told"] = net.telling_loss(known.told, batch["told"])
                 loss = loss + cfg.vision.told_weight * found["told"]
+            if net.subtasks is not None and known.subtasks is not None:
+                found["subtask"] = net.subtasks.loss(known.subtasks, batch["subtask"])
+                loss = loss + cfg.hierarchy.weight * found["subtask"]
         info["losses"] = {"action_loss": loss.detach()} | {f"{k}_loss": v.detach() for k, v in found.items()}
         if not validate:
             optimizer = self.optimizers["policy"]
@@ -249,7 +216,7 @@ class ChunkPolicy(PolicyAlgo):
         """Act for some environments.
 
         Args:
-            obs: Observations by key; images as (C, H, W) from 0 to 1. Shape (N, ...).
+            obs: Observations by key; images as (C, H, W), colours from 0 to 1, depth in metres. Shape (N, ...).
             memory: What this method returned for the same environments, {} if nothing yet. Shape (N, ...).
             age: Steps since each environment was reset. Shape (N,).
             noise: Draws for each environment a uniform number, which goes unused, and `noise_size` normal ones.
@@ -259,7 +226,7 @@ class ChunkPolicy(PolicyAlgo):
         """
         net = self.network
         eefs = {part.eef: obs[EEF_POSE + part.eef] for part in self.space.poses}
-        images = {key: obs[key] for key in self.cameras}
+        images = {key: prepared(obs[key]) for key in self.cameras}
         # drawn at every step for all: what one environment gets does not depend on who asks beside it
         drawn = noise()[:, 1:] if net.noise_size else torch.zeros(len(age), 0, device=self.device)
         frame = net.normalise(features(obs, self.feature_cfg, net.initial_command))[:, None]
@@ -289,8 +256,7 @@ class ChunkPolicy(PolicyAlgo):
     def _ask(self, history: Tensor, images: Mapping[str, Tensor], noise: Tensor, eefs: Mapping[str, Tensor]) -> Memory:
         """New chunks: absolute target poses, continuous values and gripper logits, for each row."""
         net, hands = self.network, len(self.space.poses)
-        context, _ = net.context(history, images)
-        values, logits = net.predict(context, noise)
+        values, logits = net.predict(net.context(history, images).context, noise)
         values = values * net.target_std + net.target_mean
         poses = history.new_zeros(len(history), net.sizes.chunk, 0, 4, 4)
         if hands:

@@ -17,8 +17,9 @@ from robomimic.config.base_config import BaseConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apprentice.learn.algorithms.chunk_config import ChunkPolicyConfig
 from apprentice.learn.algorithms.chunk_model import ChunkModel, Sizes
-from apprentice.learn.algorithms.chunk_policy import ChunkPolicy, ChunkPolicyConfig
+from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
 
 
 class ChunkedBCConfig(ChunkPolicyConfig, BaseConfig):

@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from apprentice.errors import UserError
+from apprentice.learn.algorithms.chunk_config import ChunkPolicyConfig
 from apprentice.learn.algorithms.chunk_model import ChunkModel, Sizes
-from apprentice.learn.algorithms.chunk_policy import ChunkPolicy, ChunkPolicyConfig
+from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
 
 PATHS = ("straight", "cosine")
 _FREQUENCIES = 32

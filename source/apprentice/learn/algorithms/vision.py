@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+_NEAR_M = 0.5
+"""Depth in the middle of the range of what encoders are given (m)."""
 _JITTER = 0.05
 """How far beside its keypoint a glimpse may be in training, in halves of the image."""
 
@@ -167,6 +169,20 @@ def cut_out(image: Tensor, centres: Tensor, size: int) -> Tensor:
     return image.permute(0, 2, 3, 1)[each, rows[..., :, None], columns[..., None, :]].permute(0, 1, 4, 2, 3)
 
 
+def prepared(image: Tensor) -> Tensor:
+    """Values from 0 to 1 of an image, which are what the encoders take. Same shape, (N, C, H, W).
+
+    Bytes are scaled. Depth (one channel, metres) becomes the share of it in itself and half a metre: near things are
+    told apart finely, and what is infinitely far away, or nothing, is 1.
+    """
+    if image.dtype == torch.uint8:
+        return image.float() / 255.0
+    if image.shape[1] > 1:
+        return image
+    depth = image.float()
+    return torch.where(depth.isfinite() & (depth > 0), depth / (depth + _NEAR_M), 1.0)
+
+
 def augmented(image: Tensor, cfg: Any) -> Tensor:
     """A batch of images, each shifted and recoloured at random. Same shape, (N, C, H, W), values from 0 to 1.
 
@@ -183,7 +199,7 @@ def augmented(image: Tensor, cfg: Any) -> Tensor:
         columns = corner[1][:, None] + torch.arange(width, device=image.device)
         each = torch.arange(count, device=image.device)[:, None, None]
         image = padded.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-    if cfg.colour:
+    if cfg.colour and image.shape[1] > 1:  # depth has none
         channels = image.shape[1]
         gain = 1.0 + cfg.colour * (2.0 * torch.rand(count, channels, 1, 1, device=image.device) - 1.0)
         offset = cfg.colour * (torch.rand(count, 1, 1, 1, device=image.device) - 0.5)

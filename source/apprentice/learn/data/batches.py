@@ -57,8 +57,8 @@ class Windows:
         """Lay the table out.
 
         Args:
-            data: Frames of all demos, concatenated, by key. Shape (sum of lengths, ...). uint8 stays uint8 (images),
-                everything else becomes float32.
+            data: Frames of all demos, concatenated, by key. Shape (sum of lengths, ...). Images (uint8, and depth as
+                half floats) stay what they are, everything else becomes float32.
             lengths: Frames of each demo.
             cfg: Reach of a window.
             device: Where the table lives and batches appear.
@@ -68,7 +68,7 @@ class Windows:
         """
         cfg = cfg or WindowCfg()
         self.cfg = cfg
-        self._shapes = {key: tuple(value.shape[1:]) for key, value in data.items() if value.dtype != torch.uint8}
+        self._shapes = {key: tuple(value.shape[1:]) for key, value in data.items() if not _is_image(value)}
         self._reach = cfg.size + cfg.next_obs
         rows, starts, goals = _layout(lengths, cfg)
         flat = [data[key].reshape(len(data[key]), -1).float() for key in self._shapes]
@@ -78,8 +78,10 @@ class Windows:
         self._table = table.as_strided((max(len(rows) - self._reach + 1, 0), self._reach * width), (max(width, 1), 1))
         self._frames = table
         self._width = width
-        self._images = {key: value.to(device) for key, value in data.items() if value.dtype == torch.uint8}
-        self._image_rows = rows.to(device)
+        images = {key: value for key, value in data.items() if _is_image(value)}
+        self._images_on = images_device(sum(value.nbytes for value in images.values()), torch.device(device))
+        self._images = {key: value.to(self._images_on) for key, value in images.items()}
+        self._image_rows = rows.to(self._images_on)
         self._starts = starts
         self._goals = goals
         self._device = torch.device(device)
@@ -101,8 +103,7 @@ class Windows:
         flat = self._table.index_select(0, start).view(len(index), self._reach, self._width)
         frames = self._columns(flat)
         if self._images:
-            rows = self._image_rows[start[:, None] + torch.arange(self._reach, device=self._device)]
-            frames |= {key: _take_bytes(value, rows) for key, value in self._images.items()}
+            frames |= self._seen(start[:, None] + torch.arange(self._reach, device=self._device))
         size = self.cfg.size
         batch = {key: value[:, :size] for key, value in frames.items()}
         if self.cfg.next_obs:
@@ -110,9 +111,14 @@ class Windows:
         if self.cfg.goal_obs:
             goals = self._goals[index].to(self._device)
             ends = self._columns(self._frames.index_select(0, goals)[:, None])
-            ends |= {key: _take_bytes(value, self._image_rows[goals][:, None]) for key, value in self._images.items()}
+            ends |= self._seen(goals[:, None])
             batch |= {f"goal_{key}": value[:, 0] for key, value in ends.items() if key.startswith("obs/")}
         return batch
+
+    def _seen(self, rows: Tensor) -> dict[str, Tensor]:
+        """Images at rows of the table, by key. Shape (B, T) to (B, T, H, W, C)."""
+        rows = self._image_rows[rows.to(self._images_on)]
+        return {key: _take_bytes(value, rows).to(self._device) for key, value in self._images.items()}
 
     def _columns(self, frames: Tensor) -> dict[str, Tensor]:
         """Rows of the table by key. Shape (B, T, width) to (B, T, ...)."""
@@ -142,6 +148,8 @@ class Batches:
         self._pass = -1
         self._order = torch.zeros(0, dtype=torch.int64)
         self._next_pass = 0
+        self.share = slice(None)
+        """Which rows of every batch are gathered: those of one process among several."""
 
     def __len__(self) -> int:
         """Batches in one pass. What does not fill a batch waits for a pass that shuffles it forward."""
@@ -160,7 +168,20 @@ class Batches:
         if number != self._pass:
             generator = torch.Generator().manual_seed((self._seed * 1_000_003 + number) % 2**63)
             self._order, self._pass = torch.randperm(len(self.windows), generator=generator), number
-        return nest(self.windows.gather(self._order[position * self.batch_size : (position + 1) * self.batch_size]))
+        rows = self._order[position * self.batch_size : (position + 1) * self.batch_size]
+        return nest(self.windows.gather(rows[self.share]))
+
+
+def images_device(size: int, device: torch.device) -> torch.device:
+    """Where the images of a training lie: with everything else on a GPU if they leave half of what is free there.
+
+    Args:
+        size: Of all images (bytes).
+        device: Where the training takes place.
+    """
+    if device.type == "cuda" and 2 * size > torch.cuda.mem_get_info(device)[0]:
+        return torch.device("cpu")
+    return device
 
 
 def nest(flat: Mapping[str, Tensor]) -> Batch:
@@ -203,11 +224,15 @@ def _layout(lengths: Sequence[int], cfg: WindowCfg) -> tuple[Tensor, Tensor, Ten
     return torch.cat(rows), torch.cat(starts), torch.cat(goals)
 
 
+def _is_image(value: Tensor) -> bool:
+    return value.dtype in (torch.uint8, torch.float16)
+
+
 def _take_bytes(value: Tensor, rows: Tensor) -> Tensor:
-    """Rows of a uint8 tensor, eight bytes at a time where that is possible: several times faster for images."""
+    """Rows of images, eight bytes at a time where that is possible: several times faster."""
     flat = value.reshape(len(value), -1)
-    if flat.shape[1] % 8 == 0:
-        taken = flat.view(torch.int64).index_select(0, rows.reshape(-1)).view(torch.uint8)
+    if flat.shape[1] * flat.itemsize % 8 == 0:
+        taken = flat.view(torch.int64).index_select(0, rows.reshape(-1)).view(value.dtype)
     else:
         taken = flat.index_select(0, rows.reshape(-1))
     return taken.view(*rows.shape, *value.shape[1:])

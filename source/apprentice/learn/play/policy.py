@@ -17,7 +17,10 @@ from apprentice.learn.algorithms.anatomy import networks, observed
 from apprentice.learn.algorithms.plugins import quiet, require_robomimic
 from apprentice.learn.files import POLICY
 from apprentice.learn.play.noise import Noise
-from apprentice.learn.play.step import GOAL, Memory, Step, looks, noise_size, step_function
+from apprentice.learn.play.step import GOAL, Memory, Step, looks, noise_size, step_function, takes_metres
+
+_IMAGES = ("rgb", "depth")
+"""Robomimic's names of what cameras see."""
 
 
 class BatchedPolicy:
@@ -51,6 +54,7 @@ class BatchedPolicy:
         self._step: Step = step_function(algo)
         self.noise_size = noise_size(algo)
         self._algo = algo
+        self._metres = takes_metres(algo)
         self._statistics = {
             key: tuple(
                 # statistics of a frame stack repeat those of one frame
@@ -69,11 +73,13 @@ class BatchedPolicy:
 
     @property
     def obs_shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """Shape and type of each of them as an environment gives it: images are (H, W, C) bytes."""
+        """Shape and type of each of them as an environment gives it: images are (H, W, C), bytes or metres."""
         shapes: dict[str, tuple[tuple[int, ...], str]] = {}
         for key, modality in self._modality.items():
             shape = tuple(int(size) for size in self._shapes[key.removeprefix(GOAL)])
-            shapes[key] = ((*shape[1:], shape[0]), "uint8") if modality == "rgb" else (shape, "float32")
+            if modality in _IMAGES:
+                shape = (*shape[1:], shape[0])
+            shapes[key] = (shape, "uint8" if modality == "rgb" else "float32")
         return shapes
 
     @property
@@ -147,7 +153,7 @@ class BatchedPolicy:
     @property
     def cameras(self) -> tuple[str, ...]:
         """Observations that are images."""
-        return tuple(key for key, modality in self._modality.items() if modality == "rgb")
+        return tuple(key for key, modality in self._modality.items() if modality in _IMAGES)
 
     def looking(self) -> Tensor:
         """Whether the next action of each environment depends on images. Shape (N,), bool."""
@@ -174,7 +180,10 @@ class BatchedPolicy:
                 raise ValueError(
                     f"Expected {count} rows of {key!r}, one for each acting environment, got {len(value)}."
                 )
-            value = obs_utils.process_obs(value, obs_modality=modality).float()
+            if modality == "depth" and self._metres:
+                value = value.movedim(-1, -3).float()
+            else:
+                value = obs_utils.process_obs(value, obs_modality=modality).float()
             if (name := key.removeprefix(GOAL)) in self._statistics:
                 mean, std = self._statistics[name]
                 if value.shape[1:] != mean.shape:

@@ -40,6 +40,13 @@ def looks(algo: Any, age: Tensor) -> Tensor:
     return algo.asks(age) if isinstance(algo, ChunkPolicy) else torch.ones_like(age, dtype=torch.bool)
 
 
+def takes_metres(algo: Any) -> bool:
+    """Whether depth is given to this algorithm as measured. Robomimic clips it to 1."""
+    from apprentice.learn.algorithms.chunk_policy import ChunkPolicy
+
+    return isinstance(algo, ChunkPolicy)
+
+
 def step_function(algo: Any) -> Step:
     """How this Robomimic algorithm acts.
 

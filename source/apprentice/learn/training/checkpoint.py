@@ -15,6 +15,7 @@ from torch import Tensor
 from apprentice.demos.durable import write_atomically
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import counters, networks, optimisers, schedules, set_counters
+from apprentice.learn.training.ranks import Ranks
 
 
 def save_policy(
@@ -51,9 +52,13 @@ def save_policy(
     write_atomically(path, lambda scratch: torch.save(content, scratch))
 
 
-def save_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor], step: int, seconds: float) -> None:
-    """Write everything that the next step depends on."""
-    numpy_state = np.random.get_state(legacy=True)
+def save_state(
+    path: Path, *, algo: Any, averaged: Mapping[str, Tensor], step: int, seconds: float, ranks: Ranks
+) -> None:
+    """Write everything that the next step depends on. Only the first process writes, what all of them need."""
+    generators = ranks.all(_generators())
+    if not ranks.first:
+        return
     content = {
         "step": step,
         "seconds": seconds,
@@ -62,17 +67,12 @@ def save_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor], step: i
         "optimisers": [optimiser.state_dict() for optimiser in optimisers(algo)],
         "schedules": [schedule.state_dict() for schedule in schedules(algo)],
         "counters": counters(algo),
-        "rng": {
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "numpy": [numpy_state[0], torch.from_numpy(np.asarray(numpy_state[1]).astype(np.int64)), *numpy_state[2:]],
-            "python": random.getstate(),
-        },
+        "generators": generators,
     }
     write_atomically(path, lambda scratch: torch.save(content, scratch))
 
 
-def load_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor]) -> tuple[int, float]:
+def load_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor], ranks: Ranks) -> tuple[int, float]:
     """Put an algorithm and every random number generator back to where `save_state` saw them.
 
     Returns:
@@ -91,17 +91,37 @@ def load_state(path: Path, *, algo: Any, averaged: Mapping[str, Tensor]) -> tupl
         for schedule, state in zip(schedules(algo), content["schedules"], strict=True):
             schedule.load_state_dict(state)
         set_counters(algo, content["counters"])
+        generators = content["generators"]
     except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(
             f"Expected the training state of this run in {path}, but it cannot be used ({error}); train into another"
             " --output."
         ) from error
-    rng = content["rng"]
-    torch.set_rng_state(rng["torch"].cpu())
-    if rng["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([state.cpu() for state in rng["cuda"]])
-    kind, key, position, has_gauss, gauss = rng["numpy"]
-    np.random.set_state((kind, key.cpu().numpy().astype(np.uint32), position, has_gauss, gauss))
-    version, internal, gauss_next = rng["python"]
-    random.setstate((version, tuple(internal), gauss_next))
+    if len(generators) != ranks.count:
+        raise UserError(
+            f"Expected as many processes as this training began with, {len(generators)}, found {ranks.count}; start as"
+            " many, or train into another --output."
+        )
+    _set_generators(generators[ranks.rank])
     return int(content["step"]), float(content["seconds"])
+
+
+def _generators() -> dict[str, Any]:
+    """Every random number generator of this process, as plain values and tensors."""
+    kind, key, *rest = np.random.get_state(legacy=True)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [kind, torch.from_numpy(np.asarray(key).astype(np.int64)), *rest],
+        "python": random.getstate(),
+    }
+
+
+def _set_generators(state: Mapping[str, Any]) -> None:
+    torch.set_rng_state(state["torch"].cpu())
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([each.cpu() for each in state["cuda"]])
+    kind, key, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((kind, key.cpu().numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, internal, gauss_next = state["python"]
+    random.setstate((version, tuple(internal), gauss_next))

@@ -15,7 +15,8 @@ def decisive(about: Mapping[str, Any]) -> dict[str, Any]:
     """What must agree for a run to go on: everything in `config.json` that changes the weights."""
     found: dict[str, Any] = {"demos": about["data"]["digest"], "steps": about["steps"]}
     found |= {f"--{key}": about["train"][key] for key in ("algo", "seed", "ema_decay", "normalise")}
-
+    if about["train"].get("compile"):
+        found["--compile"] = True
     if about["train"].get("stop_at"):
         deciding = ("stop_at", "evaluate_every", "rollouts", "task", "variant", "backend")
         found |= {f"--{key}": about["train"].get(key) for key in deciding}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from apprentice.demos.schema import IMAGE
+from apprentice.demos.schema import DEPTH, IMAGE
 from apprentice.errors import UserError
 from apprentice.learn.algorithms.anatomy import PLANS, base_name, observation_groups
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.dataset import Frames, Source
 from apprentice.learn.data.features import EEF_POSE, OBJECT_POSE, FeatureCfg, heading_axis
-from apprentice.learn.training.recipes import is_chunk_policy
+from apprentice.learn.data.subtasks import SIGNAL, Subtasks
+from apprentice.learn.training.recipes import CHUNK_POLICIES, is_chunk_policy
 
 _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
 """What Isaac Lab's own configs observe; preferred because other terms may be in world coordinates."""
@@ -38,19 +39,24 @@ def choose_observations(config: Any, source: Source, cfg: TrainCfg) -> None:
     """
     available = source.obs_keys()
     with config.values_unlocked():
-        if cfg.cameras:
+        if cfg.cameras or cfg.depth:
             _choose_cameras(config, source, cfg, available)
         if is_chunk_policy(config):
             chosen = _chunked_features(config, source, cfg, available)
-            if config.observation.modalities.obs.rgb:
+            if config.observation.modalities.obs.rgb or config.observation.modalities.obs.depth:
                 # what is not observed may still be known of the demos: cameras learn to tell it
                 told = FeatureCfg(
                     eefs=chosen.eefs, objects=chosen.objects, symmetry=chosen.symmetry, cubes=chosen.cubes
                 )
                 config.algo.told.update(told.to_dict() if told.objects else {})
                 chosen = replace(chosen, objects=(), symmetry={}, cubes=())
+            if cfg.hierarchy:
+                subtasks = _subtasks(source)
+                config.algo.subtasks.update({eef: one.to_dict() for eef, one in subtasks.items()})
             config.algo.features.update(chosen.to_dict())
             config.observation.modalities.obs.low_dim = list(chosen.obs_keys)
+        elif cfg.hierarchy:
+            raise UserError(f"Expected --hierarchy of a chunk policy ({', '.join(CHUNK_POLICIES)}), got {cfg.algo}.")
         elif not cfg.config:
             preferred = [key for key in _ISAAC_LAB_KEYS if key in available]
             plain = [key for key in available if "/" not in key and key not in _LAST_ACTION]
@@ -80,6 +86,8 @@ def data_keys(config: Any, source: Source) -> list[str]:
         keys += [key for key in targets if key in source.keys]
         told = config.algo.told.to_dict()
         keys += ["obs/" + key for key in FeatureCfg.from_dict(told).obs_keys] if told else []
+        for one in config.algo.subtasks.to_dict().values():
+            keys += ["obs/" + SIGNAL + name for name in one["signals"]]
     return list(dict.fromkeys(keys))
 
 
@@ -104,26 +112,44 @@ def recognise_poses(config: Any, frames: Frames) -> None:
             config.algo.features.last_action_columns = [column.column for column in space.binary]
 
 
+def _subtasks(source: Source) -> dict[str, Subtasks]:
+    """Those that the demos tell of.
+
+    Raises:
+        UserError: If they tell of none.
+    """
+    found = Subtasks.of_file(source.meta, source.obs_keys())
+    if not found:
+        raise UserError(
+            f"Expected the signals of subtasks in {source.path} (obs/{SIGNAL}...) and, in what it says of its demos,"
+            " their order, found none; `apprentice annotate` and `apprentice augment` write both."
+        )
+    return found
+
+
 def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[str]) -> None:
     """Observe images.
 
     Raises:
         UserError: If the demos have none of a camera.
     """
-    images = [key for key in available if key.endswith(IMAGE)]
-    missing = [camera for camera in cfg.cameras if camera + IMAGE not in images]
+    images = [key for key in available if key.endswith((IMAGE, DEPTH))]
+    wanted = [camera + IMAGE for camera in cfg.cameras] + [camera + DEPTH for camera in cfg.depth]
+    missing = [key for key in wanted if key not in images]
     if missing:
-        known = ", ".join(key.removesuffix(IMAGE) for key in images)
         raise UserError(
-            f"Expected images of {', '.join(missing)} in {source.path}, found {known or 'no images'}; draw them with"
-            " `apprentice render`."
+            f"Expected the images {', '.join(missing)} in {source.path}, found {', '.join(images) or 'none'}; draw them"
+            f" with `apprentice render{' --depth' if cfg.depth else ''}`."
         )
+    if cfg.depth and not is_chunk_policy(config):
+        raise UserError(f"Expected --depth of a chunk policy ({', '.join(CHUNK_POLICIES)}), got {cfg.algo}.")
     if base_name(config.algo_name) in PLANS:
         raise UserError(
             f"Expected --cameras of an algorithm that plans no observations, got {config.algo_name}; give a --config"
             " that names the images of its parts."
         )
     config.observation.modalities.obs.rgb = [camera + IMAGE for camera in cfg.cameras]
+    config.observation.modalities.obs.depth = [camera + DEPTH for camera in cfg.depth]
     if not cfg.batch_size and not cfg.config:
         config.train.batch_size = min(config.train.batch_size, _IMAGE_BATCH)
     if not is_chunk_policy(config) and not cfg.config:

@@ -69,6 +69,10 @@ RECIPES: dict[str, dict[str, Any]] = {
 """What each recipe changes in Robomimic's defaults. `config/robomimic/` holds the same as files to edit."""
 
 
+CHUNK_POLICIES = ("chunked_bc", "act", "flow", "diffusion")
+"""Those of them that are ours."""
+
+
 def load_config(cfg: TrainCfg) -> Any:
     """The Robomimic config of a recipe or of a JSON file, before it has seen the demos.
 

@@ -32,7 +32,7 @@ def describe(
         "algo": cfg.config.stem if cfg.config else cfg.algo,
         "task": source.meta.get("task") or source.env_args.get("env_name"),
         "control_hz": source.meta.get("control_hz"),
-        "images": source.meta.get("images") if observed(config.observation).get("rgb") else None,
+        "images": source.meta.get("images") if _sees(config) else None,
         "steps": steps,
         "train": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(cfg).items()},
         "data": {
@@ -46,6 +46,11 @@ def describe(
         "robomimic": json.loads(config.dump()),
     }
     return about | {"training": identity(about)}
+
+
+def _sees(config: Any) -> bool:
+    keys = observed(config.observation)
+    return bool(keys.get("rgb") or keys.get("depth"))
 
 
 def claim(output: Path, about: Mapping[str, Any]) -> None:

@@ -73,6 +73,17 @@ def fit(algo: Any, config: Any, demos: Frames, shapes: Mapping[str, Any]) -> dic
     return statistics
 
 
+def compile_networks(algo: Any, config: Any) -> None:
+    """Compile what the networks do in training.
+
+    Raises:
+        UserError: If the algorithm is one of Robomimic's, whose losses are no functions of their own.
+    """
+    if not recipes.is_chunk_policy(config):
+        raise UserError(f"Expected one of our policies for --compile, got {base_name(config.algo_name)}.")
+    algo.compile()
+
+
 def windows(
     algo: Any, config: Any, frames: Frames, statistics: Mapping[str, Any] | None, device: torch.device
 ) -> Windows:

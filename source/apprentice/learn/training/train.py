@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ from apprentice.learn.training import observed, recipes, setup
 from apprentice.learn.training.checkpoint import load_state, save_policy, save_state
 from apprentice.learn.training.curves import TensorBoard, WeightsAndBiases
 from apprentice.learn.training.interrupt import Interrupt
+from apprentice.learn.training.ranks import Ranks
 from apprentice.learn.training.run_folder import SAID_OF_POLICY, Log, claim, describe, result_of
 from apprentice.progress import Progress, silent
 
@@ -64,6 +66,9 @@ def train(
     require_robomimic()
     _seed_everything(cfg.seed)
     device = _device(cfg.device)
+    ranks = Ranks(device)
+    if ranks.count > 1 and evaluate is not None:
+        raise UserError("Expected no --evaluate-every of several processes: they would wait for the one that plays.")
 
     # what to learn from
     source = open_source(Path(file), cfg)
@@ -78,30 +83,38 @@ def train(
         observed.recognise_poses(config, demos)
     algo, shapes = setup.build(config, demos, device)
     statistics = setup.fit(algo, config, demos, shapes)
+    if cfg.compile:
+        setup.compile_networks(algo, config)
     batches = Batches(setup.windows(algo, config, demos, statistics, device), config.train.batch_size, cfg.seed)
     valid = Batches(setup.windows(algo, config, held_out, statistics, device), batches.batch_size) if held_out else None
+    batches.share = ranks.share(batches.batch_size)
+    ranks.average_gradients(networks(algo).parameters())
     steps = recipes.total_steps(config, cfg, len(batches))
     averaged = {name: value.detach().clone() for name, value in networks(algo).named_parameters()}
 
+    if not ranks.first:  # the same weights, but dropout and noise of its own
+        _seed_everything(cfg.seed + ranks.rank)
+
     # a new run, or an earlier one that goes on
     about = describe(file, cfg, source, demos, config, steps, setup.notices(config, demos, batches))
-    with WriterLock(output / STATE), contextlib.ExitStack() as closing:
-        claim(output, about)
+    home = ranks.folder(output)
+    with WriterLock(home / STATE), contextlib.ExitStack() as closing:
+        claim(home, about)
         step, seconds = 0, 0.0
         if (output / STATE).exists():
-            step, seconds = load_state(output / STATE, algo=algo, averaged=averaged)
-        log = Log(output, step)
+            step, seconds = load_state(output / STATE, algo=algo, averaged=averaged, ranks=ranks)
+        log = Log(home, step)
         steps = log.last.get("stopped_at", steps)
         if step == steps and (output / POLICY).exists():
             return result_of(output, about, log.last)
 
         closing.callback(log.close)
-        log.draw(TensorBoard(output, log.records))
-        if cfg.wandb:
-            log.draw(WeightsAndBiases(output, cfg.wandb, about))
+        log.draw(TensorBoard(home, log.records))
+        if cfg.wandb and ranks.first:
+            log.draw(WeightsAndBiases(home, cfg.wandb, about))
 
         def save() -> None:
-            save_state(output / STATE, algo=algo, averaged=averaged, step=step, seconds=seconds)
+            save_state(output / STATE, algo=algo, averaged=averaged, step=step, seconds=seconds, ranks=ranks)
 
         # the loop
         progress.update(step, steps)
@@ -122,7 +135,7 @@ def train(
                     algo.on_epoch_end(step // epoch_steps)
                 due = evaluate is not None and cfg.evaluate_every > 0 and step % cfg.evaluate_every == 0
                 if step % cfg.log_every == 0 or step == steps or due:
-                    means = {name: float(value) / count for name, value in sums.items()}
+                    means = ranks.mean({name: float(value) / count for name, value in sums.items()})
                     _require_finite(means, step, algo)
                     duration = time.perf_counter() - begin
                     seconds, rate = seconds + duration, count / duration
@@ -146,19 +159,25 @@ def train(
                         scores = {**scores, "stopped_at": step}
                     log.write({"step": step, **scores})
                     begin += time.perf_counter() - pause
-                if step % cfg.save_every == 0 or step == steps or interrupt.requested:
+                # one alone may stop at any step, several only where they agree about it
+                asked = (
+                    interrupt.requested
+                    if ranks.count == 1
+                    else step % cfg.log_every == 0 and ranks.any(interrupt.requested)
+                )
+                if step % cfg.save_every == 0 or step == steps or asked:
                     save()
-                if interrupt.requested and step < steps:
+                if asked and step < steps:
                     raise UserError(
                         f"Training stopped at step {step:,} of {steps:,}; nothing is lost. Run the same command again"
                         f" to go on from {output / STATE}."
                     )
         if "stopped_at" in log.last:
             about |= {"stopped_at": steps, "checkpoint_rule": STOPPING_RULE}
-            write_json(output / CONFIG, about)
+            write_json(home / CONFIG, about)
         with _playing(algo, averaged):
             save_policy(
-                output / POLICY,
+                home / POLICY,
                 algo=algo,
                 config=config,
                 shapes=shapes,
@@ -177,7 +196,8 @@ def _seed_everything(seed: int) -> None:
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # torchrun numbers the processes of a machine, so that each can take a GPU of its own
+        return torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
