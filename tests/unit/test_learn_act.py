@@ -73,9 +73,9 @@ def test_every_observation_and_camera_is_a_token():
     embedding = int(cfg.vision.embedding)
     assert net.parts == [3, 3, embedding, embedding, 5]
     images = {key: torch.rand(4, 3, 16, 16) for key in "ab"}
-    context, told = net.context(torch.randn(4, 2, 3), images)
-    assert told is not None and context.shape == (4, sum(net.parts))
-    net.losses(context, torch.zeros(4, 6, 2), torch.zeros(4, 6, 1))["loss"].backward()
+    known = net.context(torch.randn(4, 2, 3), images)
+    assert known.told is not None and known.context.shape == (4, sum(net.parts))
+    net.losses(known.context, torch.zeros(4, 6, 2), torch.zeros(4, 6, 1))["loss"].backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
