@@ -50,8 +50,9 @@ class Waypoint:
     exact: bool = False
     """Whether to go at once and straight, without what people get wrong elsewhere: two hands on one object feel it when
     the other pulls."""
-    along: tuple[float, float, float] = (0.0, 0.0, -1.0)
-    """Direction in which what the gripper brings comes to its place when it is careful, along the object's axes."""
+    along: tuple[float, float, float] | None = None
+    """Direction, in the object's frame, in which what the gripper brings comes to its place when it is careful. None:
+    down, however the object lies."""
     after: str | None = None
     """What another hand has to have said before this begins; until then the hand stays where it is."""
     says: str | None = None

@@ -20,6 +20,8 @@ from apprentice.teleop.sources.base import Mailbox, View
 
 Vector = NDArray[np.float64]
 
+_DOWN = np.array((0.0, 0.0, -1.0))
+
 
 @dataclass(kw_only=True, frozen=True)
 class ScriptedCfg:
@@ -322,8 +324,9 @@ def _stands_still(waypoint: Waypoint) -> bool:
 
 def _coming(waypoint: Waypoint, view: View) -> Vector:
     """Direction in which what the gripper brings comes to its place. Shape (3,)."""
-    along = np.array(waypoint.along)
-    return along if waypoint.about is None else view.object_poses[waypoint.about][:3, :3] @ along
+    if waypoint.about is None or waypoint.along is None:
+        return _DOWN
+    return view.object_poses[waypoint.about][:3, :3] @ waypoint.along
 
 
 def _heading(pose: Pose) -> float:
