@@ -33,6 +33,10 @@ SERVED = (
     "IsaacContrib-Lift-Cube-Franka-IK-Abs",
     "Isaac-Reach-Franka",
     "IsaacContrib-Reach-Franka-IK-Abs",
+    "Isaac-Reach-UR10",
+    "IsaacContrib-Stack-Cube-SO101",
+    "IsaacContrib-Stack-Cube-SO101-IK-Abs",
+    "IsaacContrib-Stack-Cube-SO101-Joint-Teleop",
 )
 
 

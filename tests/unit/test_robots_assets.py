@@ -4,13 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pxr import Usd, UsdPhysics, UsdShade
+import torch
+from pxr import Usd, UsdGeom, UsdPhysics, UsdShade
 
 from apprentice.errors import UserError
-from apprentice.robots.assets import G1, PANDA, UR5E, UrdfModel, cache_dir, usd_path
+from apprentice.robots.assets import G1, PANDA, SO101, UR5E, UrdfModel, cache_dir, usd_path
 from apprentice.robots.g1 import SIDES, WAIST_JOINTS, arm_joints, hand
 from apprentice.robots.g1_urdf import standing
+from apprentice.robots.kinematics import Chain
+from apprentice.robots.so101_urdf import GRASP, GRASP_M, PARALLEL_M, PARALLEL_RAD, padded
 from apprentice.robots.ur5e_urdf import assembled
 
 
@@ -111,8 +115,44 @@ def test_a_humanoid_that_stands_moves_its_waist_arms_and_fingers():
     assert moving == {*WAIST_JOINTS, *(name for side in SIDES for name in (*arm_joints(side), *hand(side).open))}
 
 
+def test_the_jaws_of_the_small_arm_collide_with_nothing_but_their_pads():
+    stage = Usd.Stage.Open(str(usd_path(SO101)))
+    colliding = [prim for prim in stage.Traverse() if prim.HasAPI(UsdPhysics.CollisionAPI)]
+    pads = [prim for prim in colliding if prim.IsA(UsdGeom.Cube)]
+    assert {pad.GetParent().GetName() for pad in pads} == {"gripper", "moving_jaw_so101_v1"}
+    assert [prim.GetParent().GetName() for prim in colliding].count("moving_jaw_so101_v1") == 1
+
+
+def test_the_pads_of_the_small_arm_are_parallel_where_it_says_so():
+    usd, link = usd_path(SO101), "moving_jaw_so101_v1"
+    stage = Usd.Stage.Open(str(usd))
+    cache = UsdGeom.XformCache()
+    shown = {}
+    for name in ("gripper", link):
+        (pad,) = (
+            prim
+            for prim in stage.Traverse()
+            if prim.IsA(UsdGeom.Cube) and prim.HasAPI(UsdPhysics.CollisionAPI) and prim.GetParent().GetName() == name
+        )
+        place = cache.ComputeRelativeTransform(pad, pad.GetParent())[0].RemoveScaleShear()
+        chain = Chain(usd, name)
+        joints = torch.zeros(1, len(chain.names), dtype=torch.float64)
+        if name == link:
+            joints[0, chain.names.index("gripper")] = PARALLEL_RAD
+        shown[name] = chain.forward(joints)[0].numpy() @ np.array(place).T
+    (base,) = Chain(usd, GRASP).forward(torch.zeros(1, 5, dtype=torch.float64)).numpy()
+    one, other = (np.linalg.inv(base) @ shown[name] for name in ("gripper", link))
+    # thickness is along x of a pad, 6 mm; y of the grasp frame leads from one to the other
+    assert abs(one[1, 0]) == pytest.approx(1.0, abs=1e-3) and abs(other[1, 0]) == pytest.approx(1.0, abs=1e-3)
+    assert other[1, 3] - one[1, 3] == pytest.approx(PARALLEL_M + 0.006, abs=1e-4)
+    assert one[1, 3] == pytest.approx(-GRASP_M - 0.003, abs=1e-4)
+    assert one[0, 3] == pytest.approx(other[0, 3], abs=1e-3) and one[2, 3] == pytest.approx(other[2, 3], abs=2e-3)
+
+
 def test_a_package_without_the_robot_is_named(tmp_path):
     with pytest.raises(UserError, match=r"ur5e\.urdf in airo-models.*force-reinstall"):
         assembled(tmp_path)
     with pytest.raises(UserError, match=r"g1_29dof_with_hand_rev_1_0\.urdf in example-robot-data.*force-reinstall"):
         standing(tmp_path)
+    with pytest.raises(UserError, match=r"so101\.urdf in example-robot-data.*force-reinstall"):
+        padded(tmp_path)

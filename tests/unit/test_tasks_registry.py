@@ -84,6 +84,8 @@ TABLETOP = (
     "Apprentice-Insert-Franka",
     "Apprentice-Lift-Franka",
     "Apprentice-Nut-Franka",
+    "Apprentice-PickPlace-SO101",
+    "Apprentice-Stack-SO101",
 )
 TWO_ARMS = (
     "Apprentice-Handover-TwoFrankas",
@@ -96,9 +98,10 @@ TWO_ARMS = (
 @pytest.mark.parametrize("task", TABLETOP)
 def test_a_table_top_task_has_all_that_the_commands_need(task):
     info = task_info(task)
-    assert info.mimic and info.eef_names == ("franka",) and info.success == "success"
+    (eef,) = info.eef_names
+    assert info.mimic and eef == task.rpartition("-")[2].lower() and info.success == "success"
     assert (info.action_dim, info.control_hz, info.variants) == (7, 20.0, ("d0", "d1", "d2"))
-    parts = info.subtasks["franka"]
+    parts = info.subtasks[eef]
     assert {name for name, _ in parts} <= set(info.objects) == set(info.symmetry)
     assert all(signal for _, signal in parts[:-1]) and parts[-1][1] is None
     signals = {signal for _, signal in parts if signal}

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from apprentice.errors import UserError
 
-from . import g1_urdf, ur5e_urdf
+from . import g1_urdf, so101_urdf, ur5e_urdf
 
 POST_PROCESSING = 1
 """Version of what `convert` does to the model. Raise it with every change there, or users keep their old files."""
@@ -50,6 +50,19 @@ PANDA = UrdfModel(
 
 UR5E = UrdfModel(name="ur5e_robotiq_2f_85", package=ur5e_urdf.PACKAGE, root="airo_models", urdf=ur5e_urdf.assembled)
 """UR5e with a Robotiq 2F-85 gripper (package MIT). Box fingertips, convex hulls elsewhere."""
+
+UR10 = UrdfModel(
+    name="ur10",
+    package="example-robot-data",
+    root="cmeel.prefix/share/example-robot-data",
+    urdf="robots/ur_description/urdf/ur10_robot.urdf",
+)
+"""UR10 without a gripper (BSD). Convex hulls."""
+
+SO101 = UrdfModel(
+    name="so101", package=so101_urdf.PACKAGE, root="cmeel.prefix/share/example-robot-data", urdf=so101_urdf.padded
+)
+"""SO-101 follower arm (Apache-2.0). Box pads on the jaws, convex hulls elsewhere."""
 
 G1 = UrdfModel(
     name="g1_dex3", package=g1_urdf.PACKAGE, root="cmeel.prefix/share/example-robot-data", urdf=g1_urdf.standing

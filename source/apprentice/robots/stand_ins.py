@@ -6,6 +6,7 @@ that the task's own poses, ranges and thresholds keep their meaning.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,9 @@ DEX_CUBE_SIZE_M = 0.06
 TABLE_SIZE_M = (1.6, 1.0, 1.0)
 """Box for the Seattle lab table, in the asset's frame, whose origin is on the table top."""
 GROUND_THICKNESS_M = 0.1
+SO101_BASE_M = (0.0194, 0.0161, 0.0291)
+"""Where the base link of the local SO-101 is in the frame of the cloud's, which faces along -y: there, the gripper is
+where Isaac Lab's configuration says that it was measured."""
 COLOURS = {"blue": (0.0, 0.0, 1.0), "red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "yellow": (1.0, 1.0, 0.0)}
 
 StandIn = Callable[[Any, str], str]
@@ -42,6 +46,41 @@ def _panda(robot: Any, asset: str) -> str:
     local = with_local_panda(robot)
     robot.spawn, robot.actuators = local.spawn, local.actuators
     return "Panda from example-robot-data"
+
+
+def _ur10(robot: Any, asset: str) -> str:
+    from .assets import UR10
+    from .spawn import spawn_locally
+    from .ur5e import ARMATURE
+
+    spawn_locally(robot.spawn, UR10)
+    for actuator in robot.actuators.values():
+        actuator.armature = ARMATURE
+    return "UR10 from example-robot-data"
+
+
+def _so101(robot: Any, asset: str) -> str:
+    from .assets import SO101
+    from .so101 import local_actuators
+    from .spawn import spawn_locally
+
+    spawn_locally(robot.spawn, SO101)
+    known = local_actuators()
+    if all(actuator.stiffness is None for actuator in robot.actuators.values()):
+        robot.actuators = known
+    for name, actuator in robot.actuators.items():
+        actuator.armature = known[name].armature
+    x, y, z = robot.init_state.pos
+    yaw = 2 * math.atan2(robot.init_state.rot[2], robot.init_state.rot[3])
+    right, back, up = SO101_BASE_M
+    robot.init_state.pos = (
+        x + math.cos(yaw) * right - math.sin(yaw) * back,
+        y + math.sin(yaw) * right + math.cos(yaw) * back,
+        z + up,
+    )
+    yaw -= math.pi / 2
+    robot.init_state.rot = (0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2))
+    return "SO-101 from example-robot-data, whose base link faces along x"
 
 
 def _block(body: Any, asset: str) -> str:
@@ -121,6 +160,8 @@ def _colour(red: float, green: float, blue: float) -> Any:
 
 STAND_INS: tuple[tuple[str, StandIn], ...] = (
     (r"/(panda_instanceable\.usd|franka_panda\.usda)$", _panda),
+    (r"/ur10_instanceable\.usd$", _ur10),
+    (r"/so101_new_calib\.usda$", _so101),
     (r"/(blue|red|green|yellow)_block\.usd$", _block),
     (r"/dex_cube_instanceable\.usd$", _dex_cube),
     (r"/SeattleLabTable/table_instanceable\.usd$", _table),

@@ -27,8 +27,13 @@ FAR_M = 0.05
 _CLOSE_M = 0.002
 _CLOSE_RAD = 0.01
 """How exactly inverse kinematics must arrive."""
+_ASKEW_RAD = 0.15
+"""How much the hand may be askew where the controller counts orientation for less: an arm of five joints cannot have
+every one."""
 _ITERATIONS = 25
 _DAMPING = 0.02
+_ARRIVED_STEP = 0.002
+"""A change of the joints below which more iterations gain nothing."""
 _LONGEST_STEP = 0.4
 """Largest change of a joint in one iteration (rad or m)."""
 
@@ -72,6 +77,8 @@ class CollisionScene:
         self.high = np.where(limited, model.jnt_range[self._joints, 1], np.inf)
         """Upper joint limits. Shape (K,)."""
         self._slides = model.jnt_type[self._joints] == mujoco.mjtJoint.mjJNT_SLIDE
+        weight = getattr(action_term.cfg.controller, "orientation_weight", None)
+        self._turn_weight = None if weight is None else np.broadcast_to(np.asarray(weight, dtype=float), 3)
         bodies = _labels(self._robot, "body_label")
         self._hand = model.body(bodies[self._robot.body_names[action_term._body_idx]]).id
         self._root = int(model.body_rootid[self._hand])
@@ -187,9 +194,19 @@ class Moment:
             jacobian = np.concatenate((_crossed(axes, arms), axes), 1)
             if scene._slides.any():
                 jacobian[scene._slides] = np.concatenate((axes, np.zeros_like(axes)), 1)[scene._slides]
-            square = jacobian.T @ jacobian
-            square.flat[::7] += _DAMPING**2
-            change = jacobian @ np.linalg.solve(square, error)
+            if scene._turn_weight is None:
+                change = _least_squares(jacobian, error)
+            else:
+                near = np.sqrt(error[:3] @ error[:3]) < _CLOSE_M and np.sqrt(error[3:] @ error[3:]) < _ASKEW_RAD
+                error[3:] *= scene._turn_weight
+                jacobian[:, 3:] *= scene._turn_weight
+                change = _least_squares(jacobian, error)
+                stuck = ((joints <= scene.low) & (change < 0)) | ((joints >= scene.high) & (change > 0))
+                if stuck.any():
+                    jacobian[stuck] = 0.0
+                    change = _least_squares(jacobian, error)
+                if near and np.abs(change).max() < _ARRIVED_STEP:
+                    return joints
             joints = joints + change * min(1.0, _LONGEST_STEP / max(float(np.abs(change).max()), 1e-9))
             joints = np.minimum(np.maximum(joints, scene.low), scene.high)
         return None
@@ -310,6 +327,13 @@ def _path(asset: Any) -> str:
 
 def _columns(joint_ids: Any) -> Any:
     return joint_ids if isinstance(joint_ids, slice) else [int(i) for i in joint_ids]
+
+
+def _least_squares(jacobian: Array, error: Array) -> Array:
+    """Damped change of the joints, shape (K,), of the transposed Jacobian (K, 6) and what is to be made up for (6,)."""
+    square = jacobian.T @ jacobian
+    square.flat[::7] += _DAMPING**2
+    return jacobian @ np.linalg.solve(square, error)
 
 
 def _turn(present: Array, wanted: Array) -> Array:

@@ -85,6 +85,8 @@ class Oracle:
     """In order."""
     held: Axes = DOWN
     """How the hand is held, but for a turn about the vertical axis that suits the object it goes to."""
+    near_m: float = 0.035
+    """Distance at which a waypoint counts as reached that need not be arrived at exactly: less than it rises (m)."""
     miss_m: float = 0.05
     """How far short of an object a grasp closes that misses it: so far that the fingers do not push it over (m)."""
 
@@ -96,6 +98,8 @@ def pick_and_place(
     height_m: float,
     at_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     clearance_m: float = 0.1,
+    lift_m: float | None = None,
+    within_m: float | None = None,
 ) -> Stage:
     """Grasp one object from above and set it down on another.
 
@@ -105,14 +109,24 @@ def pick_and_place(
         height_m: Height of the one's centre above that place when it is there.
         at_m: Where to put it, in the frame of `onto`.
         clearance_m: Free height above everything that is passed over, from the centre of the object passed.
+        lift_m: How far the one is lifted; by default as far as that.
+        within_m: How exactly it is set down, see `Waypoint`; by default as people do without looking closely.
     """
     waypoints = (
         Waypoint(about=moved, height_m=clearance_m, closed=False),
         Waypoint(about=moved, height_m=0.0, closed=False, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
-        Waypoint(about=None, height_m=clearance_m, closed=True, brings=moved),
+        Waypoint(about=None, height_m=lift_m or clearance_m, closed=True, brings=moved),
         Waypoint(about=onto, height_m=height_m + 0.6 * clearance_m, closed=True, brings=moved, at_m=at_m),
-        Waypoint(about=onto, height_m=height_m + 0.003, closed=True, careful=True, brings=moved, at_m=at_m),
+        Waypoint(
+            about=onto,
+            height_m=height_m + 0.003,
+            closed=True,
+            careful=True,
+            brings=moved,
+            at_m=at_m,
+            within_m=within_m,
+        ),
         Waypoint(about=None, height_m=0.0, closed=False),
         Waypoint(about=None, height_m=clearance_m, closed=False),
     )

@@ -1,5 +1,5 @@
 """Cube stacking."""
 
-from .config import franka, ur5e
+from .config import franka, so101, ur5e
 
-__all__ = ["franka", "ur5e"]
+__all__ = ["franka", "so101", "ur5e"]

@@ -1,5 +1,5 @@
-"""What table-top tasks with a Franka Panda share: Isaac Lab's robot, table, actions and rates; observations, resets and
-Mimic settings. docs/tasks.md shows how a task is made from it."""
+"""What table-top tasks share: observations, resets and Mimic settings; with a Franka Panda, Isaac Lab's robot, table,
+actions and rates. docs/tasks.md shows how a task is made from it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from apprentice.tasks.mimic import require_variant, set_up_generation, subtask
 from apprentice.tasks.tabletop.mdp import events, observations
 from apprentice.tasks.tabletop.mdp.events import Ranges
 
-EEF = "franka"
-"""What the end effector is called."""
 LOWEST_M = -0.05
 """Height below which an object has fallen from the table."""
 
@@ -79,7 +77,7 @@ class PolicyCfg(ObservationGroupCfg):
 
 @configclass
 class SubtaskTermsCfg(ObservationGroupCfg):
-    """Whether each subtask is done. `TabletopFrankaEnvCfg.define` fills it."""
+    """Whether each subtask is done. `TabletopTaskCfg.define` fills it."""
 
     def __post_init__(self):
         self.enable_corruption = False
@@ -96,19 +94,21 @@ class ObservationsCfg:
 
 @configclass
 class TerminationsCfg:
-    """When an episode ends. `TabletopFrankaEnvCfg.define` adds success and what falls from the table."""
+    """When an episode ends. `TabletopTaskCfg.define` adds success and what falls from the table."""
 
     time_out = TerminationTermCfg(func=mdp.time_out, time_out=True)
 
 
 @configclass
-class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
-    """A task on the table of a Franka Panda. It sets its scene, and calls `define` in its `__post_init__`."""
+class TabletopTaskCfg(MimicEnvCfg):
+    """A task on a table, whatever arm does it.
 
-    class_type: type | str = "apprentice.tasks.tabletop.env:TabletopFrankaEnv"
-    scene: Any = TabletopSceneCfg(num_envs=1, env_spacing=2.5, replicate_physics=False)
-    observations: Any = ObservationsCfg()
-    terminations: Any = TerminationsCfg()
+    Comes after one of Isaac Lab's stacking configurations among the bases of a task, which states its scene,
+    `observations` and `terminations`, and calls `define` in its `__post_init__`.
+    """
+
+    eef: str = "franka"
+    """What the end effector is called."""
     variants: tuple[str, ...] = ()
     """What `apply_variant` takes."""
     variant: str = "d0"
@@ -142,22 +142,22 @@ class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
             footprints_m: Radius about each object's centre that resets leave to it alone.
             symmetry: Order of objects' rotational symmetry about their vertical axis; 1 where missing.
         """
-        swap_assets(self)
-        self.scene.ee_frame = None  # poses are read from the hand's link
+        env: Any = self  # the other base has the scene, observations and events
+        swap_assets(env)
+        env.scene.ee_frame = None  # poses are read from the hand's link
         for part in subtasks:
             if part.signal is not None:
-                setattr(self.observations.subtask_terms, part.signal, part.done)
+                setattr(env.observations.subtask_terms, part.signal, part.done)
         self._end_with(success)
         self.variants, self.variant_ranges = tuple(variants), variants
         self.object_symmetry = {key: symmetry.get(key, 1) for key in variants["d0"]}
-        resets: Any = self.events
-        resets.randomize_cube_positions = None
-        resets.reset_objects = EventTermCfg(
+        env.events.randomize_cube_positions = None
+        env.events.reset_objects = EventTermCfg(
             func=events.reset_objects, mode="reset", params={"pose_ranges": {}, "footprints_m": dict(footprints_m)}
         )
         self.apply_variant(self.variant)
         self.subtask_configs = {
-            EEF: [
+            self.eef: [
                 subtask(
                     part.about, part.signal, part.does, noise=part.noise, offsets=(5, 10) if part.signal else (0, 0)
                 )
@@ -176,14 +176,25 @@ class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, MimicEnvCfg):
         """
         require_variant(name, self.variant_ranges)
         self.variant, self.object_reset_ranges = name, self.variant_ranges[name]
-        resets: Any = self.events
-        resets.reset_objects.params["pose_ranges"] = self.object_reset_ranges
+        env: Any = self
+        env.events.reset_objects.params["pose_ranges"] = self.object_reset_ranges
 
     def _end_with(self, success: TerminationTermCfg) -> None:
-        for key, body in vars(self.scene).items():
+        env: Any = self
+        for key, body in vars(env.scene).items():
             spawn: Any = getattr(body, "spawn", None)
             if isinstance(body, RigidObjectCfg) and not getattr(spawn.rigid_props, "kinematic_enabled", False):
                 fallen = {"minimum_height": LOWEST_M, "asset_cfg": SceneEntityCfg(key)}
                 term = TerminationTermCfg(func=mdp.root_height_below_minimum, params=fallen)
-                setattr(self.terminations, f"{key}_dropping", term)
-        self.terminations.success = success
+                setattr(env.terminations, f"{key}_dropping", term)
+        env.terminations.success = success
+
+
+@configclass
+class TabletopFrankaEnvCfg(FrankaCubeStackEnvCfg, TabletopTaskCfg):
+    """A task on the table of a Franka Panda. It sets its scene, and calls `define` in its `__post_init__`."""
+
+    class_type: type | str = "apprentice.tasks.tabletop.env:TabletopFrankaEnv"
+    scene: Any = TabletopSceneCfg(num_envs=1, env_spacing=2.5, replicate_physics=False)
+    observations: Any = ObservationsCfg()
+    terminations: Any = TerminationsCfg()

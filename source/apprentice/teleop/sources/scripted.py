@@ -60,9 +60,10 @@ class ScriptedOperator:
 
     _GAIN = 1.9
     """Wanted speed per distance to the goal (1/s)."""
-    _NEAR_M = (0.035, 0.008)
-    """Distance at which a waypoint is reached, and a careful one."""
+    _CAREFUL_M = 0.008
+    """Distance at which a careful waypoint is reached."""
     _NEAR_RAD = (0.3, 0.09)
+    """How far the hand may be turned at a waypoint, and at a careful one."""
     _PATIENCE_S = 2.5
     """After this long at a careful waypoint, about right is good enough; after twice as long, it starts again."""
     _CALM_M_S = 0.045
@@ -266,7 +267,8 @@ class ScriptedOperator:
         if _stands_still(waypoint):
             return self._age_s > self._pause_s + self._grip_s
         slack = 2.0 if self._age_s > self._PATIENCE_S else 1.0
-        within_m, within_rad = self._NEAR_M[waypoint.careful], self._NEAR_RAD[waypoint.careful]
+        within_m = self._CAREFUL_M if waypoint.careful else self._oracle.near_m
+        within_rad = self._NEAR_RAD[waypoint.careful]
         if waypoint.within_m is not None:
             within_m, within_rad = waypoint.within_m, waypoint.within_m * self._FITTED_RAD_PER_M
         near = float(np.linalg.norm(off)) < slack * within_m

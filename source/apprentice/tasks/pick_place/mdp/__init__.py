@@ -1,0 +1,1 @@
+"""Terms of picking and placing."""
