@@ -54,7 +54,7 @@ packages:
 	@bash docker/packages.sh
 
 lock: | $(UV)
-	$(UV) pip compile pyproject.toml --group dev --extra ovphysx --extra xr --extra export --extra search --extra wandb --generate-hashes --no-header --quiet \
+	$(UV) pip compile pyproject.toml --group dev --extra ovphysx --extra xr --extra export --extra search --extra wandb --extra humanoid --generate-hashes --no-header --quiet \
 	  --python-version 3.12 --python-platform x86_64-manylinux_2_35 --output-file requirements.lock
 
 wheel: | $(UV)

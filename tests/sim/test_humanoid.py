@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from humanoid_grasp import EEF, assert_it_grasps_lifts_and_holds
 from recorded import generate, record
 
 from apprentice import poses
@@ -13,13 +14,10 @@ from apprentice.demos import EXECUTED, DemoFile, check_file
 from apprentice.learn.data.action_space import recognise
 from apprentice.robots.g1 import hand
 from apprentice.tasks.eef_maps import action_to_target, target_to_action
-from apprentice.tasks.oracle import FORWARD
 from apprentice.tasks.session import open_session
 
-TASK, NUM_ENVS, EEF = "Apprentice-PickPlace-G1", 6, "right"
+TASK, NUM_ENVS = "Apprentice-PickPlace-G1", 6
 CFG = AugmentCfg(seed=7, task=TASK, num_envs=NUM_ENVS, threads=1)
-CLOSE_AT, LIFT_AT, HOLD_AT, END = 40, 60, 80, 120
-"""Control steps of a grasp: 20 to close, 20 to lift 10 cm, 40 (2 s) to hold."""
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +37,7 @@ def generated(session, source):
 
 
 def test_its_hand_grasps_lifts_and_holds(session):
-    obs = session.reset(seeds=range(NUM_ENVS))
-    brick = obs["datagen_info/object_pose/brick"].clone()
-    yaw = torch.atan2(brick[:, 1, 0], brick[:, 0, 0])
-    turned = poses.rotation_z(yaw) @ torch.tensor(FORWARD)
-    # 5 mm aside and along
-    aside = (torch.rand(NUM_ENVS, 3, generator=torch.Generator().manual_seed(2)) - 0.5) * 0.01
-    short, lifted, in_hand = 0.16 * turned[..., 2], [], []
-    for step in range(END):
-        place = poses.position(brick) + aside - short * (1 - min(1.0, max(0.0, (step - 20) / 15)))
-        place[:, 2] += 0.1 * min(1.0, max(0.0, (step - LIFT_AT) / (HOLD_AT - LIFT_AT)))
-        grip = torch.full((NUM_ENVS, 1), 1.0 if step < CLOSE_AT else -1.0)
-        target = {EEF: poses.make_pose(place, turned)}
-        obs = session.step(target_to_action(session.env, target, {EEF: grip}))
-        there = obs["datagen_info/object_pose/brick"]
-        lifted.append(there[:, 2, 3] - brick[:, 2, 3])
-        in_hand.append(poses.position(poses.inverse(obs[f"datagen_info/eef_pose/{EEF}"]) @ there))
-    assert session.subtask_signals()["grasp"].all()
-    assert float(lifted[-1].min()) > 0.09
-    assert float((in_hand[-1] - in_hand[HOLD_AT]).norm(dim=1).max()) < 0.005  # it does not slip
+    assert_it_grasps_lifts_and_holds(session)
 
 
 def test_actions_say_where_the_hand_is_to_go_and_back(session):

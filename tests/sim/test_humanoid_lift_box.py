@@ -5,7 +5,7 @@ from recorded import generate, record
 
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.demos import DemoFile, check_file
-from apprentice.tasks.humanoid.config.g1.lift_box_env_cfg import GRIPS_M, LIFTED_M, REST_M
+from apprentice.tasks.humanoid.lift_box_env_cfg import GRIPS_M, LIFTED_M, REST_M
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.session import open_session
 

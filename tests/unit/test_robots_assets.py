@@ -10,9 +10,9 @@ import torch
 from pxr import Usd, UsdGeom, UsdPhysics, UsdShade
 
 from apprentice.errors import UserError
-from apprentice.robots.assets import G1, PANDA, SO101, UR5E, UrdfModel, cache_dir, usd_path
-from apprentice.robots.g1 import SIDES, WAIST_JOINTS, arm_joints, hand
-from apprentice.robots.g1_urdf import standing
+from apprentice.robots import g1, g1_urdf, gr1t2, gr1t2_urdf
+from apprentice.robots.assets import G1, GR1T2, PANDA, SO101, UR5E, UrdfModel, cache_dir, usd_path
+from apprentice.robots.humanoid import SIDES
 from apprentice.robots.kinematics import Chain
 from apprentice.robots.so101_urdf import GRASP, GRASP_M, PARALLEL_M, PARALLEL_RAD, padded
 from apprentice.robots.ur5e_urdf import assembled
@@ -109,10 +109,12 @@ def test_arm_and_gripper_of_one_package_become_one_robot():
     assert sum(prim.HasAPI(UsdPhysics.ArticulationRootAPI) for prim in stage.Traverse()) == 1
 
 
-def test_a_humanoid_that_stands_moves_its_waist_arms_and_fingers():
-    stage = Usd.Stage.Open(str(usd_path(G1)))
+@pytest.mark.parametrize(("model", "robot"), [(G1, g1), (GR1T2, gr1t2)])
+def test_a_humanoid_that_stands_moves_its_waist_arms_and_fingers(model, robot):
+    stage = Usd.Stage.Open(str(usd_path(model)))
     moving = {prim.GetName() for prim in stage.Traverse() if prim.IsA(UsdPhysics.RevoluteJoint)}
-    assert moving == {*WAIST_JOINTS, *(name for side in SIDES for name in (*arm_joints(side), *hand(side).open))}
+    hands = {name for side in SIDES for name in (*robot.arm_joints(side), *robot.hand(side).open)}
+    assert moving == {*robot.WAIST_JOINTS, *hands}
 
 
 def test_the_jaws_of_the_small_arm_collide_with_nothing_but_their_pads():
@@ -153,6 +155,10 @@ def test_a_package_without_the_robot_is_named(tmp_path):
     with pytest.raises(UserError, match=r"ur5e\.urdf in airo-models.*force-reinstall"):
         assembled(tmp_path)
     with pytest.raises(UserError, match=r"g1_29dof_with_hand_rev_1_0\.urdf in example-robot-data.*force-reinstall"):
-        standing(tmp_path)
+        g1_urdf.standing(tmp_path)
     with pytest.raises(UserError, match=r"so101\.urdf in example-robot-data.*force-reinstall"):
         padded(tmp_path)
+    with pytest.raises(
+        UserError, match=r"gr1t2_fourier_hand_6dof\.urdf in fourier-robot-descriptions.*force-reinstall"
+    ):
+        gr1t2_urdf.standing(tmp_path)

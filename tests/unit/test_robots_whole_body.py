@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from apprentice import poses
-from apprentice.robots.assets import G1, usd_path
-from apprentice.robots.g1 import SIDES, WAIST_JOINTS, hand, ready_posture
+from apprentice.robots import g1, gr1t2
+from apprentice.robots.assets import G1, GR1T2, usd_path
+from apprentice.robots.g1 import WAIST_JOINTS, hand, ready_posture
 from apprentice.robots.g1_urdf import standing
+from apprentice.robots.humanoid import SIDES
 from apprentice.robots.kinematics import Chain
 from apprentice.robots.whole_body import WholeBody, WholeBodyCfg
+from apprentice.tasks.oracle import FORWARD
 
 TOOLS = {hand(side).link: torch.tensor(hand(side).grasp) for side in SIDES}
 MANY = 24
@@ -112,3 +115,16 @@ def test_it_brings_the_hands_as_near_as_pink(body, home, targets, tmp_path):
         distance, angle = _apart(body.forward(theirs), body.forward(joints[k : k + 1]))
         assert distance < 0.004 and angle < 0.012
         assert np.isfinite(configuration.q).all()
+
+
+@pytest.mark.parametrize(("model", "robot"), [(G1, g1), (GR1T2, gr1t2)])
+def test_hands_are_ready_in_front_of_the_robot_and_mirror_each_other(model, robot):
+    frames = {hand.link: torch.tensor(hand.grasp) for hand in robot.HUMANOID.hands.values()}
+    ready = robot.ready_posture()
+    arms = WholeBody(usd_path(model), frames, rest=ready)
+    left, right = arms.forward(torch.tensor([[ready[name] for name in arms.names]], dtype=torch.float64))[0]
+    forward = torch.tensor(FORWARD, dtype=torch.float64).expand(2, 3, 3)
+    assert float(poses.rotation_angle(poses.rotation(torch.stack((left, right))).mT @ forward).max()) < 0.01
+    mirrored = poses.position(right) * torch.tensor((1.0, -1.0, 1.0), dtype=torch.float64)
+    torch.testing.assert_close(mirrored, poses.position(left), atol=2e-3, rtol=0)
+    assert left[0, 3] > 0.2 and left[1, 3] > 0.1

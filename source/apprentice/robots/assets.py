@@ -20,7 +20,7 @@ from pathlib import Path
 
 from apprentice.errors import UserError
 
-from . import g1_urdf, so101_urdf, ur5e_urdf
+from . import g1_urdf, gr1t2_urdf, so101_urdf, ur5e_urdf
 
 POST_PROCESSING = 1
 """Version of what `convert` does to the model. Raise it with every change there, or users keep their old files."""
@@ -68,6 +68,14 @@ G1 = UrdfModel(
     name="g1_dex3", package=g1_urdf.PACKAGE, root="cmeel.prefix/share/example-robot-data", urdf=g1_urdf.standing
 )
 """Unitree G1 with Dex3 hands on legs that stand still (BSD-3-Clause). Convex hulls."""
+
+GR1T2 = UrdfModel(
+    name="gr1t2_fourier_hands",
+    package=gr1t2_urdf.PACKAGE,
+    root="fourier_robot_descriptions/assets",
+    urdf=gr1t2_urdf.standing,
+)
+"""Fourier GR1T2 with six-motor hands on legs that stand still (Apache-2.0). Hulls for hands, cylinders elsewhere."""
 
 
 def cache_dir() -> Path:

@@ -1,18 +1,13 @@
-"""Unitree G1 with Dex3 hands, standing with its pelvis fixed, from the package example-robot-data.
-
-Its end effectors are its hands. A hand's grasp frame (see `apprentice.robots.hands`): the origin lies between the thumb
-and the two fingers, z points along the forearm, y to the left and x down when the hand points forward.
-"""
+"""Unitree G1 with Dex3 hands, standing with its pelvis fixed, from the package example-robot-data."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import isaaclab.sim as sim_utils
 from isaaclab.actuators import ImplicitActuatorCfg
 from isaaclab.assets import ArticulationCfg
 
 from .assets import G1
+from .humanoid import SIDES, DexterousHand, Humanoid
 from .spawn import spawn_locally
 
 PELVIS_M = 0.8
@@ -20,7 +15,6 @@ PELVIS_M = 0.8
 WAIST_JOINTS = ("waist_yaw_joint", "waist_roll_joint", "waist_pitch_joint")
 ARM_JOINTS = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
 """Joints of an arm, without its side and `_joint`."""
-SIDES = ("left", "right")
 
 _READY = (0.0583, 0.3137, 0.3248, -0.3516, -0.3405, 0.3785, -0.2092)
 """Angles of the left arm's joints (rad) at which the hand points forward, in front of the body, and is not turned. Of
@@ -39,20 +33,6 @@ _OPEN = {
 _CLOSED = _OPEN | {"thumb_1": -1.0, "thumb_2": -1.2, "index_0": 1.4, "index_1": 1.4, "middle_0": 1.4, "middle_1": 1.4}
 """Angles of the right hand's joints (rad). Those that are closed are out of reach when it holds something: the
 actuators push as hard as they can."""
-
-
-@dataclass(kw_only=True, frozen=True)
-class DexterousHand:
-    """A hand of several fingers that opens and closes as one."""
-
-    link: str
-    """Link that carries it."""
-    grasp: tuple[tuple[float, ...], ...]
-    """The grasp frame in that link's. Shape (4, 4)."""
-    open: dict[str, float]
-    """Its joints when it is open (rad)."""
-    closed: dict[str, float]
-    """What its joints are told to close it (rad)."""
 
 
 def hand(side: str) -> DexterousHand:
@@ -117,3 +97,14 @@ def g1_cfg() -> ArticulationCfg:
             ),
         },
     )
+
+
+HUMANOID = Humanoid(
+    articulation=g1_cfg,
+    hands={side: hand(side) for side in SIDES},
+    waist_joints=WAIST_JOINTS,
+    above_table_m=0.02,
+    torso="torso_link",
+    eye_m=(0.14, 0.0, 0.42),
+)
+"""The G1, as tasks see it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from apprentice.errors import UserError
+from .standing import read_urdf, remove_links, stiffen
 
 PACKAGE = "example-robot-data"
 _URDF = "robots/g1_description/urdf/g1_29dof_with_hand_rev_1_0.urdf"
-_LEG = ("_hip_", "_knee_", "_ankle_")
+_LEGS = ("_hip_", "_knee_", "_ankle_")
 _SENSORS = ("imu_in_torso", "imu_in_pelvis", "d435_link", "mid360_link")
 """Frames without mass or shape."""
 
@@ -23,19 +23,7 @@ def standing(root: Path) -> str:
     Raises:
         UserError: If the package holds no such model.
     """
-    try:
-        robot = Xml.fromstring((root / _URDF).read_text())
-    except OSError as error:
-        raise UserError(
-            f"Expected {_URDF} in {PACKAGE}, found no such file: run `pip install --force-reinstall {PACKAGE}`."
-        ) from error
-    for node in list(robot):
-        name = node.attrib.get("name", "")
-        child = node.find("child")
-        if name in _SENSORS or (child is not None and child.attrib["link"] in _SENSORS):
-            robot.remove(node)
-        elif any(part in name for part in _LEG):
-            node.attrib |= {"type": "fixed"} if node.tag == "joint" else {}
-            for part in [part for part in node if part.tag in ("collision", "axis", "limit")]:
-                node.remove(part)
+    robot = read_urdf(root, _URDF, PACKAGE)
+    remove_links(robot, _SENSORS)
+    stiffen(robot, _LEGS)
     return Xml.tostring(robot, encoding="unicode")

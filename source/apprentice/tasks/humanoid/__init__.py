@@ -1,5 +1,5 @@
 """Tasks for humanoids with dexterous hands."""
 
-from .config import g1
+from .config import g1, gr1t2
 
-__all__ = ["g1"]
+__all__ = ["g1", "gr1t2"]

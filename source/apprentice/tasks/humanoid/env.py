@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from apprentice.robots.humanoid import Humanoid
 from apprentice.sim.views import CameraView
 from apprentice.tasks.hands_env import HandsMimicEnv
 from apprentice.tasks.humanoid.mdp.scene import hand_pose
@@ -14,20 +15,26 @@ from apprentice.tasks.humanoid.mdp.scene import hand_pose
 class HumanoidMimicEnv(HandsMimicEnv):
     """Actions move the hands that the task's subtasks name, in their order, and then open and close them."""
 
-    camera_views: tuple[CameraView, ...] = (
-        CameraView(name="front", eye_m=(1.2, -0.75, 0.6), target_m=(0.28, 0.0, 0.16)),
-        CameraView(name="table", eye_m=(1.2, 0.0, 0.65), target_m=(0.4, 0.0, 0.12), field_of_view_deg=50.0),
-        CameraView(
-            name="head",
-            eye_m=(0.14, 0.0, 0.42),
-            target_m=(0.45, 0.0, 0.0),
-            field_of_view_deg=70.0,
-            link="torso_link",
-        ),
-    )
-    """What can be seen of the task, the view for people first."""
-    lag_s = 0.13
-    """How long the hands trail a moving target."""
+    lag_s = 0.03
+    """How far ahead of a moving hand its target is set. Hands trail it by more, but so they start without a jerk."""
+
+    @property
+    def camera_views(self) -> tuple[CameraView, ...]:
+        """What can be seen of the task, the view for people first."""
+        cfg: Any = self.cfg
+        humanoid: Humanoid = cfg.humanoid
+        x, y, z = humanoid.eye_m
+        return (
+            CameraView(name="front", eye_m=(1.3, -0.82, 0.68), target_m=(0.25, 0.0, 0.2)),
+            CameraView(name="table", eye_m=(1.2, 0.0, 0.65), target_m=(0.4, 0.0, 0.12), field_of_view_deg=50.0),
+            CameraView(
+                name="head",
+                eye_m=humanoid.eye_m,
+                target_m=(x + 0.31, y, z - 0.42),
+                field_of_view_deg=70.0,
+                link=humanoid.torso,
+            ),
+        )
 
     @property
     def columns(self) -> dict[str, tuple[int, int]]:

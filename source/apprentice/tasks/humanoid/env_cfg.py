@@ -1,15 +1,20 @@
-"""What the tasks of the G1 have in common: it stands at a table, looking along x, and its hands are over the table."""
+"""What the tasks of humanoids have in common: one stands at a table, looking along x, its hands over the table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import MISSING
 from typing import Any
 
+import isaaclab.sim as sim_utils
+from isaaclab.assets import RigidObjectCfg
 from isaaclab.envs.mdp.actions.actions_cfg import BinaryJointPositionActionCfg
 from isaaclab.managers import ObservationGroupCfg
 from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.utils import configclass
+from isaaclab_newton.sim.schemas import MujocoCollisionCfg
 
-from apprentice.robots.g1 import SIDES, WAIST_JOINTS, g1_cfg, hand
+from apprentice.robots.humanoid import DexterousHand, Humanoid
 from apprentice.robots.whole_body import WholeBodyCfg
 from apprentice.tasks.hands_cfg import HandsTaskCfg, light, observed, table
 from apprentice.tasks.hands_env import hand_pos, hand_quat
@@ -17,60 +22,40 @@ from apprentice.tasks.hands_env import hand_pos, hand_quat
 from .mdp import scene
 from .mdp.actions import WholeBodyActionCfg
 
-PELVIS_M = 0.02
-"""Height of the pelvis above the table."""
+_CONTACT_S = 0.006
+"""How fast an object is pushed out of a finger."""
 
 
-def _robot() -> Any:
-    robot: Any = g1_cfg().replace(prim_path="{ENV_REGEX_NS}/Robot")  # pyright: ignore[reportAttributeAccessIssue]
-    robot.init_state.pos = (0.0, 0.0, PELVIS_M)
-    return robot
+def firm(body: RigidObjectCfg) -> RigidObjectCfg:
+    """An object, changed in place, into which fingers do not sink.
+
+    MuJoCo's contacts give way in proportion to the force on a body's mass: hands that are strong for a light object
+    would sink in by a centimetre, let it creep, and throw it when they open.
+    """
+    spawn: Any = body.spawn
+    spawn.collision_props = [
+        sim_utils.UsdPhysicsCollisionCfg(),
+        MujocoCollisionCfg(priority=1, solref=(_CONTACT_S, 1.0)),
+    ]
+    return body
 
 
 @configclass
 class HumanoidSceneCfg(InteractiveSceneCfg):
     """The robot, and a table whose top is at height 0."""
 
-    robot = _robot()
+    robot: Any = MISSING
     table = table((0.7, 1.4, 0.04), 0.6)
     light = light()
 
 
-def reach(*eefs: str) -> WholeBodyActionCfg:
-    """Moves hands, and the waist that they share."""
-    return WholeBodyActionCfg(
-        asset_name="robot",
-        tools={hand(eef).link: hand(eef).grasp for eef in eefs},
-        scale=0.3,  # evens out unsteady commands: the joints alone would follow each of them within a step
-        solver=WholeBodyCfg(reluctance=dict.fromkeys(WAIST_JOINTS, 4.0)),
-    )
-
-
-def grip(eef: str) -> BinaryJointPositionActionCfg:
-    """Opens and closes a hand."""
-    return BinaryJointPositionActionCfg(
-        asset_name="robot",
-        joint_names=[f"{eef}_hand_.*"],
-        open_command_expr=hand(eef).open,
-        close_command_expr=hand(eef).closed,
-    )
-
-
 @configclass
-class OneHandActionsCfg:
-    """The right hand's motion and grip."""
+class HandsActionsCfg:
+    """The hands' motion, then the grip of each; None for a hand that takes no part."""
 
-    reach = reach("right")
-    right_grip = grip("right")
-
-
-@configclass
-class TwoHandsActionsCfg:
-    """The left hand's motion and the right hand's, then the left grip and the right."""
-
-    reach = reach(*SIDES)
-    left_grip = grip("left")
-    right_grip = grip("right")
+    reach: Any = None
+    left_grip: Any = None
+    right_grip: Any = None
 
 
 @configclass
@@ -97,6 +82,41 @@ class TwoHandsPolicyCfg(OneHandPolicyCfg):
 
 @configclass
 class HumanoidTaskCfg(HandsTaskCfg):
-    """A task of the G1 at the table."""
+    """A task of a humanoid at a table. Each robot's states which one it is."""
 
+    task_id: str = ""
+    """Its id."""
+    humanoid: Any = None
+    """The robot, a `Humanoid`."""
     scene: Any = HumanoidSceneCfg(num_envs=1, env_spacing=3.0)
+    actions: Any = HandsActionsCfg()
+
+    def settle(self, name: str) -> None:
+        robot = self.humanoid.articulation().replace(prim_path="{ENV_REGEX_NS}/Robot")
+        robot.init_state.pos = (0.0, 0.0, self.humanoid.above_table_m)
+        self.scene.robot = robot
+        hands = {eef: self.humanoid.hands[eef] for eef in self.subtask_configs}
+        self.actions.reach = _reach(self.humanoid, hands)
+        for eef, hand in hands.items():
+            setattr(self.actions, f"{eef}_grip", _grip(hand))
+        super().settle(name)
+
+
+def _reach(humanoid: Humanoid, hands: Mapping[str, DexterousHand]) -> WholeBodyActionCfg:
+    """Moves hands, and the waist that they share."""
+    return WholeBodyActionCfg(
+        asset_name="robot",
+        tools={hand.link: hand.grasp for hand in hands.values()},
+        scale=0.45,  # evens out unsteady commands: the joints alone would follow each of them within a step
+        solver=WholeBodyCfg(reluctance=dict.fromkeys(humanoid.waist_joints, 4.0)),
+    )
+
+
+def _grip(hand: DexterousHand) -> BinaryJointPositionActionCfg:
+    """Opens and closes a hand."""
+    return BinaryJointPositionActionCfg(
+        asset_name="robot",
+        joint_names=list(hand.open),
+        open_command_expr=hand.open,
+        close_command_expr=hand.closed,
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from apprentice.tasks.oracle import FORWARD, Oracle, Stage, Waypoint
 from apprentice.tasks.registry import TaskInfo
 
-from .config.g1 import HANDOVER_TASK_ID, LIFT_BOX_TASK_ID, PICK_PLACE_TASK_ID
-from .mdp.places import ASIDE_M, HANDLE_M, MEETING_M
+from .mdp.places import ASIDE_M, HANDLE_M, MEETING_M, WAITING_M
 
 _BACK = (0.0, 0.0, -0.16)
 """How far short of what it takes a hand stops first, in its axes: its fingers are long."""
@@ -14,22 +13,31 @@ _FREE = (0.0, -0.02, 0.0)
 """How far the right hand moves aside, in its axes, until its fingers do not touch what it released."""
 _ON_PAD_M = 0.065
 """Height of the brick's centre above the pad's."""
-_ON_STICK_M = {"right": (0.0, 0.0, -0.06), "left": (0.0, 0.0, 0.05)}
+_ON_STICK_M = {"right": (0.0, 0.0, -0.07), "left": (0.0, 0.0, 0.065)}
 """Where each hand takes the stick."""
-_RAISE_M = 0.16
+_RAISE_M = 0.2
 """How far hands lift the box."""
 _WAIT = Waypoint(about=None, height_m=0.0, closed=False)
 _HOLD = Waypoint(about=None, height_m=0.0, closed=True)
 
 
-def oracles(info: TaskInfo) -> tuple[Oracle, ...]:
-    """A way through a humanoid task for each hand that has a part in it."""
-    ways = {
-        HANDOVER_TASK_ID: {"left": _take(), "right": _give()},
-        LIFT_BOX_TASK_ID: {eef: _lift(eef) for eef in HANDLE_M},
-        PICK_PLACE_TASK_ID: {"right": _stand_on_pad()},
-    }
-    return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=-_BACK[2]) for eef, way in ways[info.id].items())
+def pick_place(info: TaskInfo) -> tuple[Oracle, ...]:
+    """The way through the PickPlace tasks."""
+    return _with_hands({"right": _stand_on_pad()})
+
+
+def handover(info: TaskInfo) -> tuple[Oracle, ...]:
+    """The way through the Handover tasks, for each hand."""
+    return _with_hands({"left": _take(), "right": _give()})
+
+
+def lift_box(info: TaskInfo) -> tuple[Oracle, ...]:
+    """The way through the LiftBox tasks, for each hand."""
+    return _with_hands({eef: _lift(eef) for eef in HANDLE_M})
+
+
+def _with_hands(ways: dict[str, Stage]) -> tuple[Oracle, ...]:
+    return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=-_BACK[2]) for eef, way in ways.items())
 
 
 def _stand_on_pad() -> Stage:
@@ -77,6 +85,7 @@ def _take() -> Stage:
     """Take the stick from the other hand, and hold it aside."""
     spot = _ON_STICK_M["left"]
     waypoints = (
+        Waypoint(about=None, height_m=0.0, place_m=WAITING_M, closed=False),
         Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, off_m=_BACK, after="presented"),
         Waypoint(about="stick", height_m=0.0, closed=False, at_m=spot, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True, brings="stick", held_at_m=spot, says="left holds"),

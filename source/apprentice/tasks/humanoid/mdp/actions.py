@@ -20,7 +20,8 @@ class WholeBodyAction(ActionTerm):
     """Moves E end effectors to where they are asked to go, for all environments at once.
 
     Of each end effector an action holds a displacement (m) and a rotation vector (rad) in the axes of the environment,
-    as Isaac Lab's differential IK in relative mode. Solved once per control step; the joints' controllers do the rest.
+    as Isaac Lab's differential IK in relative mode. Solved once per control step, in which joint targets go evenly from
+    the last step's to this one's: a palm that jumped would strike what its fingers hold.
     """
 
     cfg: WholeBodyActionCfg
@@ -34,6 +35,9 @@ class WholeBodyAction(ActionTerm):
         self._joint_ids = [self._asset.joint_names.index(name) for name in self._body.names]
         self._raw_actions = torch.zeros(self.num_envs, self.action_dim, device=self.device)
         self._processed_actions = self._joints().float()
+        self._start = self._processed_actions.clone()
+        self._under_way = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        self._substep = 0
         self._targets = JointTargets(self._asset, self._joint_ids)
 
     @property
@@ -58,13 +62,18 @@ class WholeBodyAction(ActionTerm):
         asked = self.cfg.scale * actions.double().cpu().unflatten(1, (-1, 6))
         turned = exp_rotation(asked[..., 3:]) @ rotation(here)
         targets = inverse(root) @ make_pose(position(here) + asked[..., :3], turned)
+        self._start[:] = torch.where(self._under_way[:, None], self._processed_actions, joints.float())
         self._processed_actions[:] = self._body.solve(targets, joints).float()
+        self._under_way[:], self._substep = True, 0
 
     def apply_actions(self) -> None:
-        self._targets.write(self._processed_actions)
+        self._substep += 1
+        share = min(1.0, self._substep / self._env.cfg.decimation)
+        self._targets.write(torch.lerp(self._start, self._processed_actions, share))
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        self._raw_actions[slice(None) if env_ids is None else env_ids] = 0.0
+        chosen = slice(None) if env_ids is None else env_ids
+        self._raw_actions[chosen], self._under_way[chosen] = 0.0, False
 
     def _joints(self) -> Tensor:
         """Positions of the joints that are solved for (rad). Shape (N, D)."""

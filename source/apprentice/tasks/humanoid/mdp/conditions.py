@@ -20,7 +20,7 @@ OPEN = 0.1
 """Mean closure below which a hand counts as open."""
 AT_REST_M_S = 0.05
 """Speed below which an object rests."""
-NEAR_M = 0.05
+NEAR_M = 0.07
 """Distance at which something is at a place."""
 UPRIGHT = 0.97
 """Least cosine of the slope of what stands upright."""

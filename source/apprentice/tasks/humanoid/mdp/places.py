@@ -1,5 +1,8 @@
 """Where the hands of a humanoid take things and bring them (m)."""
 
+WAITING_M = (0.33, 0.22, 0.33)
+"""The left hand until it takes the stick, in the environment's frame: so high that it comes straight from there and
+passes above the other hand."""
 MEETING_M = (0.42, -0.02, 0.26)
 """Centre of the stick when it is handed over, in the environment's frame."""
 ASIDE_M = (0.42, 0.18, 0.26)

@@ -1,4 +1,4 @@
-"""Apprentice-LiftBox-G1: each hand takes its handle of a box, and they lift it together."""
+"""Each hand takes its handle of a box, and they lift it together."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from isaaclab.envs.mimic_env_cfg import (
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
-from apprentice.robots.g1 import SIDES
+from apprentice.robots.humanoid import SIDES
 from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.config.g1 import LIFT_BOX_TASK_ID
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsActionsCfg, TwoHandsPolicyCfg
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg, firm
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import HANDLE_M
 from apprentice.tasks.mimic import subtask
@@ -74,7 +73,7 @@ _PARTS = (
 class LiftBoxSceneCfg(HumanoidSceneCfg):
     """The robot and a box with two upright handles."""
 
-    box = free("box", _PARTS, mass_kg=0.5, at_m=(0.45, 0.0, REST_M))
+    box = firm(free("box", _PARTS, mass_kg=0.5, at_m=(0.45, 0.0, REST_M)))
 
 
 @configclass
@@ -118,7 +117,6 @@ class LiftBoxEnvCfg(HumanoidTaskCfg):
     """Take the box by its handles and lift it, level."""
 
     scene: Any = LiftBoxSceneCfg(num_envs=1, env_spacing=3.0)
-    actions: Any = TwoHandsActionsCfg()
     observations: Any = LiftBoxObservationsCfg()
     terminations: Any = LiftBoxTerminationsCfg()
 
@@ -134,7 +132,7 @@ class LiftBoxEnvCfg(HumanoidTaskCfg):
                 coordination_synchronize_start=True,
             )
         ]
-        self.settle(LIFT_BOX_TASK_ID)
+        self.settle(self.task_id)
 
 
 def _subtasks(eef: str) -> list[SubTaskConfig]:

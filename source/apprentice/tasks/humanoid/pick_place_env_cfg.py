@@ -1,4 +1,4 @@
-"""Apprentice-PickPlace-G1: take a standing brick with the right hand and stand it on a pad."""
+"""Take a standing brick with the right hand and stand it on a pad."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.config.g1 import PICK_PLACE_TASK_ID
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandActionsCfg, OneHandPolicyCfg
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandPolicyCfg, firm
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.mimic import subtask
 
@@ -42,7 +41,7 @@ VARIANTS: dict[str, dict[str, Ranges]] = {
 class PickPlaceSceneCfg(HumanoidSceneCfg):
     """The robot, a brick and a pad."""
 
-    brick = box("brick", BRICK_M, 0.2, (0.8, 0.3, 0.15))
+    brick = firm(box("brick", BRICK_M, 0.3, (0.8, 0.3, 0.15)))
     pad = box("pad", PAD_M, 2.0, (0.2, 0.45, 0.3))
 
 
@@ -96,7 +95,6 @@ class PickPlaceEnvCfg(HumanoidTaskCfg):
     """Stand the brick on the pad."""
 
     scene: Any = PickPlaceSceneCfg(num_envs=1, env_spacing=3.0)
-    actions: Any = OneHandActionsCfg()
     observations: Any = PickPlaceObservationsCfg()
     terminations: Any = PickPlaceTerminationsCfg()
 
@@ -110,4 +108,4 @@ class PickPlaceEnvCfg(HumanoidTaskCfg):
                 subtask("pad", None, "Stand it on the pad", noise=0.01),
             ]
         }
-        self.settle(PICK_PLACE_TASK_ID)
+        self.settle(self.task_id)

@@ -1,4 +1,4 @@
-"""Apprentice-Handover-G1: the right hand takes a standing stick and hands it to the left hand."""
+"""The right hand takes a standing stick and hands it to the left hand."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.config.g1 import HANDOVER_TASK_ID
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsActionsCfg, TwoHandsPolicyCfg
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg, firm
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import ASIDE_M, MEETING_M
 from apprentice.tasks.mimic import in_order, subtask
 
-STICK_M = (0.05, 0.05, 0.24)
+STICK_M = (0.05, 0.05, 0.26)
 """Size of the stick."""
-PARTS_M = {"right": {"low_m": -0.12, "high_m": 0.0}, "left": {"low_m": 0.0, "high_m": 0.12}}
+PARTS_M = {"right": {"low_m": -0.13, "high_m": 0.0}, "left": {"low_m": 0.0, "high_m": 0.13}}
 """From where to where along the stick each hand holds it."""
 
 VARIANTS: dict[str, dict[str, Ranges]] = {
-    "d0": {"stick": {"x": (0.42, 0.5), "y": (-0.26, -0.16), "yaw": (-0.4, 0.4)}},
-    "d1": {"stick": {"x": (0.4, 0.52), "y": (-0.3, -0.12), "yaw": (-math.pi, math.pi)}},
-    "d2": {"stick": {"x": (0.38, 0.54), "y": (-0.34, -0.08), "yaw": (-math.pi, math.pi)}},
+    "d0": {"stick": {"x": (0.44, 0.51), "y": (-0.26, -0.16), "yaw": (-0.4, 0.4)}},
+    "d1": {"stick": {"x": (0.43, 0.52), "y": (-0.3, -0.12), "yaw": (-math.pi, math.pi)}},
+    "d2": {"stick": {"x": (0.42, 0.54), "y": (-0.34, -0.08), "yaw": (-math.pi, math.pi)}},
 }
 
 STILL = (10, 15)
@@ -36,7 +35,7 @@ begin with its motion."""
 class HandoverSceneCfg(HumanoidSceneCfg):
     """The robot and a stick."""
 
-    stick = box("stick", STICK_M, 0.2, (0.75, 0.55, 0.2))
+    stick = firm(box("stick", STICK_M, 0.3, (0.75, 0.55, 0.2)))
 
 
 @configclass
@@ -83,7 +82,6 @@ class HandoverEnvCfg(HumanoidTaskCfg):
     """Hand the stick from the right hand to the left one, which holds it aside."""
 
     scene: Any = HandoverSceneCfg(num_envs=1, env_spacing=3.0)
-    actions: Any = TwoHandsActionsCfg()
     observations: Any = HandoverObservationsCfg()
     terminations: Any = HandoverTerminationsCfg()
 
@@ -112,4 +110,4 @@ class HandoverEnvCfg(HumanoidTaskCfg):
             in_order(("left", 1), ("right", 2), steps_left=1),
             in_order(("right", 3), ("left", 2)),
         ]
-        self.settle(HANDOVER_TASK_ID)
+        self.settle(self.task_id)
