@@ -24,6 +24,8 @@ FITS_M = 0.0025
 """How exactly the needle is aimed at the hole."""
 _ON_KNOB_M = 0.005
 """Height of the grasp above the middle of the knob: fingertips stay off the lid."""
+_HALFWAY_M = (ASIDE_M[0], 0.75 * ASIDE_M[1], ASIDE_M[2])
+"""Where the lid no longer hides the box."""
 _INTO_BOX_M = 0.02
 """Height of the cube above the box's centre where it is let go."""
 _ON_PAD_M = 0.02
@@ -110,9 +112,9 @@ def _open() -> Stage:
         Waypoint(about=LID, height_m=_ON_KNOB_M, closed=False, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
         Waypoint(about=None, height_m=0.12, closed=True, brings=LID),
-        Waypoint(
-            about=None, place_m=ASIDE_M, height_m=0.0, closed=True, careful=True, brings=LID, says="the lid is off"
-        ),
+        # the other hand goes on while this one is still under way
+        Waypoint(about=None, place_m=_HALFWAY_M, height_m=0.0, closed=True, brings=LID, says="the lid is off"),
+        Waypoint(about=None, place_m=ASIDE_M, height_m=0.0, closed=True, careful=True, brings=LID),
         _wait_for("the cube is in"),
         *(_WAIT,) * 2,
     )

@@ -102,7 +102,7 @@ def placed(env: ManagerBasedEnv, name: str, onto: str, height_m: tuple[float, fl
 
 
 def away(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float], off: str, apart_m: float) -> Tensor:
-    """Whether an arm holds an object, calmly, aside of another. Shape (N,).
+    """Whether an arm holds an object aside of another. Shape (N,).
 
     Args:
         env: The environment.
@@ -113,8 +113,7 @@ def away(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float]
         apart_m: Least horizontal distance of their origins.
     """
     apart = position(object_pose(env, name))[:, :2] - position(object_pose(env, off))[:, :2]
-    calm = speed(env, name) < 2 * AT_REST_M_S
-    return held(env, eef, name, along_m) & calm & (torch.linalg.vector_norm(apart, dim=1) > apart_m)
+    return held(env, eef, name, along_m) & (torch.linalg.vector_norm(apart, dim=1) > apart_m)
 
 
 def put_in(

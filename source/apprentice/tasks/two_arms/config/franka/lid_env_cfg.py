@@ -19,6 +19,7 @@ from apprentice.tasks.two_arms.config.franka import LID_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
 from apprentice.tasks.two_arms.mdp.events import put_on
+from apprentice.tasks.two_arms.mdp.scene import speed
 from apprentice.tasks.two_arms.mdp.sizes import BOX, BOX_M, CUBE, CUBE_M, KNOB_M, LID, LID_ON_BOX_M, PLATE_M, WALL_M
 
 WOOD, DARK, RED = (0.7, 0.5, 0.3), (0.35, 0.25, 0.2), (0.8, 0.2, 0.2)
@@ -108,10 +109,11 @@ class LidObservationsCfg:
 
 
 def filled(env: ManagerBasedEnv) -> Tensor:
-    """Whether the cube lies in the box, its lid held aside. Shape (N,)."""
+    """Whether the cube lies in the box, its lid held aside, calmly. Shape (N,)."""
     above_floor = WALL_M + CUBE_M / 2 - BOX_M[2] / 2
     within = (above_floor - 0.01, above_floor + 0.01)
-    return conditions.put_in(env, "right", CUBE, BOX, INSIDE_M, within) & conditions.away(env, **OFF)
+    calm = speed(env, LID) < 2 * conditions.AT_REST_M_S
+    return conditions.put_in(env, "right", CUBE, BOX, INSIDE_M, within) & conditions.away(env, **OFF) & calm
 
 
 @configclass
@@ -136,8 +138,9 @@ class LidEnvCfg(TwoArmsTaskCfg):
         self.subtask_configs = {
             "left": [
                 subtask(LID, "lid_lifted", "Lift the lid by its knob", noise=0.01, offsets=(3, 8)),
-                subtask(None, "lid_off", "Carry it aside", noise=0.01, offsets=(5, 10)),
-                subtask(None, None, "Hold it there", noise=0.002),
+                # ends while the lid still moves: a policy that saw both hands at rest would not know when to go on
+                subtask(None, "lid_off", "Carry it aside", noise=0.01),
+                subtask(None, None, "Hold it there", noise=0.005),
             ],
             "right": [
                 subtask(CUBE, "grasp_cube", "Grasp the cube", noise=0.02, offsets=(3, 8)),
