@@ -27,7 +27,7 @@ FAR_M = 0.05
 _CLOSE_M = 0.002
 _CLOSE_RAD = 0.01
 """How exactly inverse kinematics must arrive."""
-_ASKEW_RAD = 0.15
+_ASKEW_RAD = 0.3
 """How much the hand may be askew where the controller counts orientation for less: an arm of five joints cannot have
 every one."""
 _ITERATIONS = 25
