@@ -13,6 +13,8 @@ from apprentice.sim.backends import BACKENDS, configure, why_unavailable
 from apprentice.tasks.registry import load_env_cfg
 
 TASK = "Apprentice-Stack-Franka"
+SECOND = 20
+"""Control steps."""
 
 
 def play(backend: str, num_envs: int) -> dict:
@@ -39,6 +41,15 @@ def play(backend: str, num_envs: int) -> dict:
             obs = session.step(action(obs, step))
         again = session.state()["rigid_object/cube_2/root_pose"][0, 2].item()
         gains = session.env.scene["robot"].data.joint_stiffness.torch[0].tolist()
+        session.reset(seeds=range(num_envs))
+        state = {name: value.clone() for name, value in session.state().items()}
+        below, above = (state[f"rigid_object/cube_{number}/root_pose"] for number in (1, 2))
+        above[:] = below
+        above[:, 2] += 2 * torch.tensor(rest)
+        session.set_state(state, range(num_envs))
+        for _ in range(SECOND):
+            session.step(session.neutral_actions())
+        below, above = (session.state()[f"rigid_object/cube_{number}/root_pose"] for number in (1, 2))
         finite = all(bool(torch.isfinite(value).all()) for value in session.state().values())
     return {
         "rest": rest,
@@ -48,6 +59,7 @@ def play(backend: str, num_envs: int) -> dict:
         "back": back,
         "again": again,
         "gains": gains,
+        "tower": (above - below)[:, :3].tolist(),
         "finite": finite,
     }
 
@@ -78,6 +90,11 @@ def test_the_grasp_lifts_and_holds(played):
 def test_a_restored_grasp_can_be_lifted_again(played):
     assert played["back"] < 0.03
     assert played["again"] > 0.2
+
+
+def test_a_cube_stays_on_a_cube(played):
+    for apart in played["tower"]:
+        assert apart == pytest.approx([0.0, 0.0, 2 * played["rest"][0]], abs=0.001)
 
 
 def test_the_arm_has_the_gains_of_the_stock_robot(played):

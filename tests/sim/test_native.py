@@ -57,7 +57,7 @@ def play_newton_c(out: Path) -> None:
 
     def with_mujoco_c(backend, dt):
         physics = configured(backend, dt)
-        physics.solver_cfg.use_mujoco_cpu = True
+        physics.solver_cfg.use_mujoco_cpu = physics.solver_cfg.use_mujoco_contacts = True
         return physics
 
     backends._newton = with_mujoco_c
