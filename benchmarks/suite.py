@@ -1,12 +1,14 @@
 """The table of tasks: every task of ours through the whole workflow, with its numbers and a picture.
 
-    python benchmarks/suite.py [--tasks ID ...] [--variants d0] [--engines ovphysx] [--output runs/suite] [--json FILE]
+    python benchmarks/suite.py [--tasks ID ...] [--variants d0] [--engines newton ovphysx] [--output runs/suite]
 
 For each task and variant: the scripted operator's success over 64 episodes, ten source demos of d0, the data generation
-rate of ours and of `isaaclab_mimic` (`benchmarks/augment.py`), a policy from 300 generated demos with the default
+rate of ours and of `isaaclab_mimic` (`benchmarks/augment.py`), a policy from 1,000 generated demos with the default
 recipe and its success over 100 rollouts, environment steps per second, the operator's success in other engines, and
 one frame of a demo. All by the commands that users have; what is finished is kept, so the same command goes on after a
-stop. Prints the table in Markdown, and writes it to `OUTPUT/table.md`.
+stop. Writes the table to `OUTPUT/table.md`, and to `OUTPUT/index.html` with a video of each policy.
+
+Two tasks are measured side by side, each on one core: env-steps/s are those of one core of a machine that is in use.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +36,7 @@ MOMENT = 0.6
 COLUMNS = {
     "operator": "operator",
     "dgr": "DGR",
-    "stock_dgr": "`isaaclab_mimic`",
+    "stock_dgr": "isaaclab_mimic",
     "success": "policy",
     "env_steps_per_s": "env-steps/s",
 }
@@ -43,7 +49,7 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
     source = args.output / task / "source.hdf5"
     checks = _checked(folder / "check.json", task, variant, "native", args.episodes, args.episodes // 4)
     if not source.exists():
-        _run(["record", task, "--device", "scripted", "--demos", "10", "--seed", args.seed, "--output", source])
+        _run(folder, ["record", task, "--device", "scripted", "--demos", "10", "--seed", args.seed, "--output", source])
     if not (folder / "dgr.json").exists():
         few = [
             "--attempts",
@@ -55,17 +61,18 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
             "--json",
             folder / "dgr.json",
         ]
-        _python([BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *few])
+        _python(folder, [BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *few])
     rates = json.loads((folder / "dgr.json").read_text())
     demos, policy, evaluated = folder / "demos.hdf5", folder / "policy", folder / "evaluated"
-    _run(["augment", source, "--variant", variant, "--demos", args.demos, "--output", demos])
-    _run(["train", demos, "--output", policy])
+    _run(folder, ["augment", source, "--variant", variant, "--demos", args.demos, "--workers", 1, "--output", demos])
+    _run(folder, ["train", demos, "--output", policy])
     _run(
-        ["evaluate", policy, "--variant", variant, "--rollouts", args.rollouts, "--videos", "1", "--output", evaluated]
+        folder,
+        ["evaluate", policy, "--variant", variant, "--rollouts", args.rollouts, "--videos", "1", "--output", evaluated],
     )
     evaluation = json.loads((evaluated / "evaluation.json").read_text())
     if not (picture := args.output / "pictures" / f"{task}.png").exists():
-        _python([__file__, "--picture", task, source, picture])
+        _python(folder, [__file__, "--picture", task, source, picture])
     found = {
         "operator": _operator(checks),
         "dgr": rates["dgr"],
@@ -102,17 +109,40 @@ def draw(task: str, source: Path, picture: Path) -> None:
         os._exit(0)  # a simulator's threads may not stop when asked
 
 
-def table(rows: dict[str, dict[str, Any]], engines: list[str]) -> str:
-    """In Markdown, a row for each task and variant."""
-    columns = COLUMNS | {engine: f"operator, `{engine}`" for engine in engines}
-    lines = ["| task | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
+def cells(rows: Mapping[str, Mapping[str, Any]], engines: list[str]) -> tuple[list[str], list[list[str]]]:
+    """The table: its header, and a row for each task and variant."""
+    columns = COLUMNS | {engine: f"operator, {engine}" for engine in engines}
+    return ["task", *columns.values()], [[name, *(_cell(key, row) for key in columns)] for name, row in rows.items()]
+
+
+def show(rows: Mapping[str, Mapping[str, Any]], args: argparse.Namespace) -> None:
+    """Write the table, and the page on which every task has its picture, its numbers and its policy's video."""
+    from apprentice.report.page import Section, command, grid, page
+    from apprentice.report.page import table as page_table
+
+    header, lines = cells(rows, args.engines)
+    rule = "|---" * len(header) + "|"
+    markdown = [" | ".join(line) for line in ([f"`{line[0]}`", *line[1:]] for line in lines)]
+    head = " | ".join(header)
+    text = "\n".join([f"| {head} |", rule, *(f"| {line} |" for line in markdown)]) + "\n"
+    (args.output / "table.md").write_text(text)
+    figures: list[str] = []
     for name, row in rows.items():
-        cells = [_cell(key, row) for key in columns]
-        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        task, variant = name.split()
+        films = sorted((args.output / task / variant / "evaluated" / "videos").glob("*.mp4"))
+        shown = f'<img src="pictures/{task}.png" alt="{task}" loading="lazy">'
+        for film in films[-1:]:  # failures come first
+            source = film.relative_to(args.output).as_posix()
+            shown += f'<video controls loop muted playsinline preload="none" src="{source}"></video>'
+        numbers = ", ".join(f"{key} {_cell(key, row)}" for key in ("operator", "dgr", "success"))
+        figures.append(f"<figure>{shown}<figcaption>{escape(name)}: {escape(numbers)}</figcaption></figure>")
+    body = page_table(header, lines) + command("python benchmarks/suite.py") + grid(figures, "videos")
+    section = Section("tasks", "All tasks", "Ten demos of the scripted operator each; intervals are of 95 %.", body)
+    whole = page(title="The task suite", subtitle=f"{len(rows)} tasks and variants", overview="", sections=[section])
+    (args.output / "index.html").write_text(whole)
 
 
-def _cell(key: str, row: dict[str, Any]) -> str:
+def _cell(key: str, row: Mapping[str, Any]) -> str:
     value = row.get(key)
     if value is None:
         return "-"
@@ -125,7 +155,7 @@ def _cell(key: str, row: dict[str, Any]) -> str:
 def _checked(file: Path, task: str, variant: str, engine: str, episodes: int, num_envs: int) -> list[dict[str, str]]:
     if not file.exists():
         how = ["--variant", variant, "--backend", engine, "--episodes", episodes, "--num-envs", num_envs]
-        _run(["check-task", task, *how, "--json", file], may_fail=True)
+        _run(file.parent, ["check-task", task, *how, "--json", file], may_fail=True)
     return json.loads(file.read_text()) if file.exists() else []
 
 
@@ -135,25 +165,34 @@ def _operator(checks: list[dict[str, str]]) -> float | None:
     return int(counts[1]) / int(counts[2]) if counts else None
 
 
-def _run(arguments: list[Any], may_fail: bool = False) -> None:
-    _python(["-m", "apprentice", *arguments], may_fail)
+def _run(folder: Path, arguments: list[Any], may_fail: bool = False) -> None:
+    _python(folder, ["-m", "apprentice", *arguments], may_fail)
 
 
-def _python(arguments: list[Any], may_fail: bool = False) -> None:
-    print("$", *arguments, flush=True)
-    subprocess.run([sys.executable, *map(str, arguments)], check=not may_fail)
+def _python(folder: Path, arguments: list[Any], may_fail: bool = False) -> None:
+    """Run a stage; what it says is in `log.txt`, since two speak at once."""
+    print(f"{time.strftime('%H:%M:%S')} $", *arguments, flush=True)
+    with (folder / "log.txt").open("a") as log:
+        subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            check=not may_fail,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", help="ids; all of ours by default")
     parser.add_argument("--variants", nargs="+", default=["d0"])
-    parser.add_argument("--engines", nargs="*", default=["ovphysx"])
+    parser.add_argument("--engines", nargs="*", default=["newton", "ovphysx"])
     parser.add_argument("--episodes", type=int, default=64, help="of the scripted operator")
     parser.add_argument("--attempts", type=int, default=128, help="of augmentation, for its rate")
-    parser.add_argument("--demos", type=int, default=300, help="that the policy learns from")
+    parser.add_argument("--demos", type=int, default=1000, help="that the policy learns from")
     parser.add_argument("--rollouts", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the source demos")
+    parser.add_argument("--workers", type=int, default=2, help="tasks measured side by side")
     parser.add_argument("--output", type=Path, default=Path("runs/suite"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", nargs=3, metavar=("TASK", "SOURCE", "PNG"), help=argparse.SUPPRESS)
@@ -164,13 +203,30 @@ def main() -> None:
 
     tasks = args.tasks or [task for task in known_tasks() if task.startswith("Apprentice-")]
     rows: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        for variant in args.variants:
-            rows[f"{task} {variant}"] = measure(task, variant, args)
-            (args.output / "table.md").write_text(table(rows, args.engines))
+    failed: dict[str, str] = {}
+    # what the variants of a task share is made by the first of them, so one follows the other
+    with ThreadPoolExecutor(args.workers) as pool:
+        for task, found, problem in pool.map(lambda task: _task(task, args), tasks):
+            rows |= found
+            failed |= {task: problem} if problem else {}
+            show(rows, args)
             if args.json:
                 args.json.write_text(json.dumps(rows, indent=1))
-    print(table(rows, args.engines))
+    print((args.output / "table.md").read_text())
+    for task, problem in failed.items():
+        print(f"{task}: {problem}")
+    sys.exit(bool(failed))
+
+
+def _task(task: str, args: argparse.Namespace) -> tuple[str, dict[str, dict[str, Any]], str]:
+    """All variants of a task, as far as they can be measured, and what went wrong."""
+    rows: dict[str, dict[str, Any]] = {}
+    try:
+        for variant in args.variants:
+            rows[f"{task} {variant}"] = measure(task, variant, args)
+    except (subprocess.CalledProcessError, OSError, KeyError) as error:
+        return task, rows, f"not measured: {error}; see log.txt of it"
+    return task, rows, ""
 
 
 if __name__ == "__main__":
