@@ -85,6 +85,7 @@ TABLETOP = (
     "Apprentice-Lift-Franka",
     "Apprentice-Nut-Franka",
     "Apprentice-PickPlace-SO101",
+    "Apprentice-Pour-Franka",
     "Apprentice-Stack-SO101",
 )
 TWO_ARMS = (

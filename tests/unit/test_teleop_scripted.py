@@ -1,5 +1,7 @@
 """The scripted operator gets through its task the way people do. Its world here is a hand that follows at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -188,6 +190,25 @@ def test_what_is_put_through_something_comes_along_its_axis(seed):
     assert operator.done and np.linalg.norm(path[-1]) < 0.02
     beside = [np.linalg.norm(off[1:]) for off in path if abs(off[0]) < 0.06]
     assert len(beside) > 5 and max(beside) < 0.025
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hand_tips_about_its_own_x_axis_and_comes_upright_again(seed):
+    world = World(seed)
+    over = Waypoint(about="a", height_m=0.2, closed=False)
+    stage = Stage(waypoints=(over, replace(over, tipped_rad=1.5, careful=True), replace(over, careful=True)))
+    cfg = ScriptedCfg(tremor_rad_s=0.0, aim_rad=0.0)
+    operator = ScriptedOperator(Oracle(eef="arm", stages=(stage,)), control_hz=HZ, seed=seed, cfg=cfg)
+    tips = []
+    for tick in range(400):
+        operator.advance(tick / HZ, world.view())
+        world.step(operator.latest().hands["arm"])
+        down = world.hand[:3, 2]
+        tips.append(np.arccos(np.clip(-down[2], -1.0, 1.0)))
+        if operator.done:
+            break
+    assert operator.done and max(tips) == pytest.approx(1.5, abs=0.1) and tips[-1] < 0.1
+    assert abs(world.hand[2, 0]) < 0.02, "its x axis stays level"
 
 
 def test_a_task_without_a_script_says_so():

@@ -82,7 +82,11 @@ class CollisionScene:
         bodies = _labels(self._robot, "body_label")
         self._hand = model.body(bodies[self._robot.body_names[action_term._body_idx]]).id
         self._root = int(model.body_rootid[self._hand])
-        self._objects = {name: model.body(_object_label(asset)).id for name, asset in env.scene.rigid_objects.items()}
+        rigid = {name: model.body(_object_label(asset)).id for name, asset in env.scene.rigid_objects.items()}
+        loose = [rigid.pop(name) for name in getattr(env.cfg, "loose_objects", ())]
+        model.geom_contype[np.isin(model.geom_bodyid, loose)] = 0  # what is carried loosely is in nobody's way
+        model.geom_conaffinity[np.isin(model.geom_bodyid, loose)] = 0
+        self._objects = rigid
         self._names = {body: name for name, body in self._objects.items()}
         self._root_of_geom = model.body_rootid[model.geom_bodyid]
         self._in_hand_of_geom = self._below_hand()[model.geom_bodyid]
@@ -104,8 +108,8 @@ class CollisionScene:
             self._data.mocap_pos[:], self._data.mocap_quat[:] = self._native.mocap_poses(env_id)
             self._data.qpos[qpos] = asset.data.joint_pos.torch[env_id].double().cpu().numpy()
         objects = {
-            name: asset.data.root_link_pose_w.torch[env_id].double().cpu().numpy()
-            for name, asset in self._env.scene.rigid_objects.items()
+            name: self._env.scene[name].data.root_link_pose_w.torch[env_id].double().cpu().numpy()
+            for name in self._objects
         }
         return Moment(self, joints, objects, eef_pose, held)
 

@@ -26,7 +26,9 @@ class OneArmMimicEnv(ManagerBasedRLMimicEnv):
     @property
     def objects(self) -> tuple[str, ...]:
         """Objects that subtasks may be about."""
-        return (*self.scene.rigid_objects, *getattr(self.cfg, "articulated_objects", {}))
+        loose = getattr(self.cfg, "loose_objects", ())
+        rigid = (name for name in self.scene.rigid_objects if name not in loose)
+        return (*rigid, *getattr(self.cfg, "articulated_objects", {}))
 
     def get_robot_eef_pose(self, eef_name: str, env_ids: Sequence[int] | None = None) -> Tensor:
         """Pose between the fingertips, in the environment's frame. Shape (K, 4, 4)."""

@@ -34,6 +34,8 @@ class Waypoint:
     """Whether the gripper is closed."""
     off_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """How far from that place, along the axes of the hand as it is held there (m): -z is short of it."""
+    tipped_rad: float = 0.0
+    """How far the hand is turned about its own x axis from how it is held, as a cup is tipped."""
     careful: bool = False
     """Whether to go slowly and arrive exactly; otherwise passing near is enough."""
     brings: str | None = None

@@ -30,7 +30,8 @@ class TaskInfo:
     eef_names: tuple[str, ...]
     """End effectors; empty unless `mimic`."""
     objects: tuple[str, ...]
-    """Objects of the scene: rigid ones, and links of articulated ones that the task names in `articulated_objects`."""
+    """Objects of the scene: rigid ones, but for those that the task names in `loose_objects`, and links of articulated
+    ones that it names in `articulated_objects`."""
     symmetry: Mapping[str, int]
     """Order of each object's rotational symmetry about its vertical axis; 1 is none."""
     cubes: tuple[str, ...]
@@ -184,7 +185,10 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
 
     with contextlib.suppress(UserError):
         swap_assets(env_cfg)
-    objects = {name: cfg for name, cfg in vars(env_cfg.scene).items() if isinstance(cfg, RigidObjectCfg)}
+    loose = getattr(env_cfg, "loose_objects", ())
+    objects = {
+        name: cfg for name, cfg in vars(env_cfg.scene).items() if isinstance(cfg, RigidObjectCfg) and name not in loose
+    }
     links: Mapping[str, tuple[str, str]] = getattr(env_cfg, "articulated_objects", {})
     declared: dict[str, int] = getattr(env_cfg, "object_symmetry", {})
     subtasks: dict[str, list[Any]] = getattr(env_cfg, "subtask_configs", {})

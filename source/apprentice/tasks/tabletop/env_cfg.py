@@ -119,6 +119,9 @@ class TabletopTaskCfg(MimicEnvCfg):
     """What resets draw at present."""
     articulated_objects: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Objects that are links of something articulated: its name in the scene, and the link's."""
+    loose_objects: tuple[str, ...] = ()
+    """Rigid objects that nobody keeps track of one by one, such as what a cup is full of: no subtask is about them,
+    policies do not see their poses, and plans do not avoid them."""
     object_symmetry: dict[str, int] = field(default_factory=dict)
     """Order of each object's rotational symmetry about its vertical axis."""
 
@@ -183,7 +186,9 @@ class TabletopTaskCfg(MimicEnvCfg):
         env: Any = self
         for key, body in vars(env.scene).items():
             spawn: Any = getattr(body, "spawn", None)
-            if isinstance(body, RigidObjectCfg) and not getattr(spawn.rigid_props, "kinematic_enabled", False):
+            if not isinstance(body, RigidObjectCfg) or key in self.loose_objects:
+                continue
+            if not getattr(spawn.rigid_props, "kinematic_enabled", False):
                 fallen = {"minimum_height": LOWEST_M, "asset_cfg": SceneEntityCfg(key)}
                 term = TerminationTermCfg(func=mdp.root_height_below_minimum, params=fallen)
                 setattr(env.terminations, f"{key}_dropping", term)

@@ -99,7 +99,7 @@ class ScriptedOperator:
         """
         self._oracle, self._cfg, self._dt = oracle, cfg or ScriptedCfg(), 1.0 / control_hz
         self._symmetry = symmetry or {}
-        self._held = np.array(oracle.held)
+        self._held = Rotation.from_matrix(oracle.held)
         self._rng = np.random.default_rng(seed)
         self._mailbox = Mailbox()
         self._speed = self._rng.uniform(*self._cfg.speed_m_s)
@@ -109,7 +109,7 @@ class ScriptedOperator:
         self._home_yaw: float | None = None
         self._stage = self._place = 0
         self._begun = self._closed = False
-        self._unsteady = 1.0
+        self._unsteady, self._tipped = 1.0, 0.0
         self.said: set[str] = set()
         """What other hands may know that it has done."""
         self.mistakes = 0
@@ -220,6 +220,7 @@ class ScriptedOperator:
         grasps = waypoint.careful and not waypoint.closed and self._closes_next()
         missed = grasps and rng.random() < cfg.miss_chance
         self._yaw_goal = self._yaw(hand)
+        self._tipped = waypoint.tipped_rad
         if waypoint.about is not None:
             self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, self._unsteady * cfg.aim_rad)
         if missed:
@@ -304,8 +305,8 @@ class ScriptedOperator:
         return (goal * Rotation.from_matrix(hand[:3, :3]).inv()).as_rotvec()
 
     def _oriented(self, yaw: float) -> Vector:
-        """How the hand is held, turned about the vertical axis. Shape (3, 3)."""
-        return Rotation.from_euler("z", yaw).as_matrix() @ self._held
+        """How the hand is held, turned about the vertical axis, and tipped. Shape (3, 3)."""
+        return (Rotation.from_euler("z", yaw) * self._held * Rotation.from_euler("x", self._tipped)).as_matrix()
 
     def _pointing(self, yaw: float) -> Vector:
         """The direction in which the hand points, turned about the vertical axis. Shape (3,)."""
@@ -313,7 +314,7 @@ class ScriptedOperator:
 
     def _yaw(self, hand: Pose) -> float:
         """Turn about the vertical axis from how the hand is held at first to how it is now."""
-        return _heading(hand[:3, :3] @ self._held.T)
+        return _heading(hand[:3, :3] @ self._held.as_matrix().T)
 
     def _twist(self, off: Vector, turn: Vector, care: float) -> Vector:
         linear = _limited(self._GAIN * off, self._speed * care)

@@ -12,6 +12,7 @@ from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.errors import UserError
+from apprentice.poses import rotation_from_quat
 
 Ranges = Mapping[str, tuple[float, float]]
 """Lowest and highest x, y (m, environment frame) and yaw (rad)."""
@@ -50,6 +51,25 @@ def reset_objects(
             asset.write_joint_velocity_to_sim_index(velocity=torch.zeros_like(joints), env_ids=ids)
         else:
             asset.write_root_velocity_to_sim_index(root_velocity=at_rest, env_ids=ids)
+
+
+def fill(env: ManagerBasedEnv, env_ids: Tensor, into: str, places_m: Mapping[str, tuple[float, float, float]]) -> None:
+    """Put objects into another, where that stands now, turned as it is.
+
+    Args:
+        env: The environment.
+        env_ids: Environments to reset. Shape (K,).
+        into: What is filled.
+        places_m: Where in its frame, by object.
+    """
+    ids = torch.arange(env.num_envs, device=env.device)[env_ids]
+    frame = env.scene[into].data.root_link_pose_w.torch[ids]
+    for name, place in places_m.items():
+        offset = rotation_from_quat(frame[:, 3:7]) @ torch.tensor(place, device=env.device)
+        pose = torch.cat((frame[:, :3] + offset, frame[:, 3:7]), -1)
+        env.scene[name].write_root_pose_to_sim_index(root_pose=pose, env_ids=ids)
+        still = torch.zeros(len(ids), 6, device=env.device)
+        env.scene[name].write_root_velocity_to_sim_index(root_velocity=still, env_ids=ids)
 
 
 def sample_poses(pose_ranges: Mapping[str, Ranges], footprints_m: Mapping[str, float]) -> list[list[float]]:

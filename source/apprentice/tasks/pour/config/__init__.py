@@ -1,0 +1,1 @@
+"""Pouring, by robot."""

@@ -1,0 +1,1 @@
+"""Terms and sizes of pan, beads and bowl."""
