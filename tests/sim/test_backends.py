@@ -125,11 +125,11 @@ def test_an_unknown_backend_is_refused_with_the_known_ones():
 
 
 def test_native_names_the_sensor_that_it_cannot_serve():
-    from isaaclab.sensors import ContactSensorCfg
+    from isaaclab.sensors import ImuCfg
 
     cfg = load_env_cfg(TASK)
-    cfg.scene.touch = ContactSensorCfg(prim_path="{ENV_REGEX_NS}/Cube_2")
-    with pytest.raises(UserError, match="'touch' \\(ContactSensorCfg\\)"):
+    cfg.scene.balance = ImuCfg(prim_path="{ENV_REGEX_NS}/Cube_2")
+    with pytest.raises(UserError, match="'balance' \\(ImuCfg\\)"):
         configure(cfg, "native")
 
 

@@ -17,7 +17,7 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 MAX_PHYSICS_STEP_S = 0.005
 """Longest MuJoCo step that keeps a stiff arm's grasp calm; a task's physics step is cut into steps of at most this."""
 
-_SERVED_SENSORS = {"FrameTransformerCfg", "CameraCfg", "TiledCameraCfg"}
+_SERVED_SENSORS = {"FrameTransformerCfg", "ContactSensorCfg", "CameraCfg", "TiledCameraCfg"}
 
 
 def why_unavailable(backend: str) -> str | None:
@@ -130,8 +130,8 @@ def _refuse_unserved_sensors(env_cfg: Any) -> None:
     unserved = [f"'{name}' ({kind})" for name, kind in _sensors(env_cfg.scene) if kind not in _SERVED_SENSORS]
     if unserved:
         raise UserError(
-            f"The native backend serves frame transformers and cameras; this task also asks for {', '.join(unserved)}: "
-            "use --backend newton or ovphysx, or set those sensors to None in the task's scene."
+            "The native backend serves frame transformers, contact sensors and cameras; this task also asks for"
+            f" {', '.join(unserved)}: use --backend newton or ovphysx, or set those sensors to None in the scene."
         )
 
 

@@ -10,6 +10,7 @@ pool of `mujoco.rollout`, all substeps in one call. Isaac Lab finds the manager 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import mujoco
@@ -21,6 +22,7 @@ from newton.solvers import SolverMuJoCo
 from numpy.typing import NDArray
 
 from . import warp_launches
+from .native_contacts import write_contacts
 from .native_model import WorldModels
 
 logger = logging.getLogger(__name__)
@@ -94,6 +96,25 @@ class SolverMuJoCoNative(SolverMuJoCo):
         self._integrate(dt, substeps)
         self._update_newton_state(self.model, state, self.mjw_data, state_prev=state)
         self._step += substeps
+
+    def update_contacts(self, contacts: Any, state: Any = None) -> None:
+        """Write what touches what now, and how hard, into Newton's `contacts`: what contact sensors read."""
+        del state  # what MuJoCo has is the same
+        write_contacts(contacts, self._solved(), self.mjc_geom_to_newton_shape.numpy())
+
+    def _solved(self) -> Iterator[tuple[Any, Any]]:
+        """Model and data of each world in its present state, with its forces; the data until the next one's."""
+        mj, data = self.mj_model, self._scratch[0]
+        full = np.zeros(self._state.shape[1])
+        for world, model in enumerate(self._worlds.models):
+            full[1 : 1 + mj.nq] = self._qpos[world]
+            full[1 + mj.nq : 1 + mj.nq + mj.nv] = self._qvel[world]
+            full[1 + mj.nq + mj.nv :] = self._act[world]
+            mujoco.mj_setState(model, data, full, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+            mujoco.mj_setState(model, data, self._control[world, 0], _CONTROL)
+            data.qacc_warmstart[:] = self._qacc[world]
+            mujoco.mj_forward(model, data)
+            yield model, data
 
     def _integrate(self, dt: float, substeps: int) -> None:
         models, mj = self._worlds.models, self.mj_model
