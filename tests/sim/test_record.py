@@ -69,7 +69,11 @@ def test_demos_succeed_and_hold_and_end_there(session, recorded):
 
 def test_demos_say_where_they_come_from(recorded):
     with DemoFile(recorded) as file:
-        assert file.meta["subtasks"]["franka"][0] == {"object": "cube_2", "signal": "grasp_1"}
+        assert file.meta["subtasks"]["franka"][0] == {
+            "object": "cube_2",
+            "signal": "grasp_1",
+            "description": "Grasp the red cube",
+        }
         attrs = [file.attrs(name) for name in file.names]
     assert sorted(one["seed"] for one in attrs) == [20, 21, 22]
     for one in attrs:

@@ -132,7 +132,8 @@ def test_the_page_shows_the_scene_and_follows_it(shown, state):
         target[:3, 3] = 0.5, 0.2, 0.2
         view.update(lifted(state, 0.3), {"franka": target})
         row = np.argwhere(is_red(before))[:, 0].mean()
-        after = settled(page, lambda image: np.argwhere(is_red(image))[:, 0].mean() < row - 30)
+        # of the target, too, an axis is red, and stays below
+        after = settled(page, lambda image: np.argwhere(is_red(image))[:, 0].mean() < row - 15)
         assert colours(after)["red"] > 20
         browser.close()
     assert {url for url in asked if not url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:"))} == set()

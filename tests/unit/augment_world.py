@@ -80,6 +80,7 @@ class PushWorld:
             symmetry={"button": 1, "pad": 1},
             cubes=(),
             subtasks={"hand": (("button", "press"), ("pad", None))},
+            descriptions={"hand": ("Press the button", "")},
             mimic=True,
         )
         self.hand, self.button, self.pad = (torch.zeros(num_envs, 3) for _ in range(3))

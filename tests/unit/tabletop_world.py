@@ -30,6 +30,7 @@ class TabletopWorld:
             symmetry={"red": 1, "blue": 1},
             cubes=(),
             subtasks={"hand": (("red", "lift"), ("red", None))},
+            descriptions={"hand": ("Lift", "")},
         )
         self.hand = torch.zeros(num_envs, 3)
         self.blocks, self.velocity = torch.zeros(num_envs, 2, 3), torch.zeros(num_envs, 2, 3)

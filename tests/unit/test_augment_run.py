@@ -144,7 +144,10 @@ def test_demos_say_where_they_come_from(source, tmp_path):
     lengths = {demo.name: demo.length for demo in load(source)}
     with DemoFile(tmp_path / "demos.hdf5") as file:
         assert file.meta["subtasks"] == {
-            "hand": [{"object": "button", "signal": "press"}, {"object": "pad", "signal": None}]
+            "hand": [
+                {"object": "button", "signal": "press", "description": "Press the button"},
+                {"object": "pad", "signal": None, "description": ""},
+            ]
         }
         for name in file.names:
             attrs = file.attrs(name)

@@ -88,6 +88,7 @@ class TwoHandsWorld:
             symmetry={"left_button": 1, "right_button": 1, "bar": 1},
             cubes=(),
             subtasks={eef: tuple((p.object_ref, p.subtask_term_signal) for p in subtasks[eef]) for eef in EEFS},
+            descriptions={eef: tuple("" for _ in subtasks[eef]) for eef in EEFS},
             mimic=True,
         )
         self.hands = torch.zeros(num_envs, 2, 3)
