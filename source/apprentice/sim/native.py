@@ -100,7 +100,8 @@ class SolverMuJoCoNative(SolverMuJoCo):
     def update_contacts(self, contacts: Any, state: Any = None) -> None:
         """Write what touches what now, and how hard, into Newton's `contacts`: what contact sensors read."""
         del state  # what MuJoCo has is the same
-        write_contacts(contacts, self._solved(), self.mjc_geom_to_newton_shape.numpy())
+        shapes: Any = self.mjc_geom_to_newton_shape
+        write_contacts(contacts, self._solved(), shapes.numpy())
 
     def _solved(self) -> Iterator[tuple[Any, Any]]:
         """Model and data of each world in its present state, with its forces; the data until the next one's."""
