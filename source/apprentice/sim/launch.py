@@ -50,6 +50,10 @@ def launched(
     env_cfg.seed = seed
     env_cfg.terminations = None
     env_cfg.rewards = None  # may refer to terminations, and nobody asks for them
+    for term in vars(env_cfg.events).values() if env_cfg.events else ():
+        if getattr(term, "params", None) and "success_monitor" in term.params:
+            # it would draw resets by the rewards of earlier episodes
+            term.params["success_monitor"] = None
     env_cfg.curriculum = None
     env_cfg.recorders = None
     torch.set_num_threads(max(1, threads))
