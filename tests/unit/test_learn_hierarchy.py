@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from learn_demos import reaching_demo
+from learn_demos import observation, reaching_demo, write_demos
 
-from apprentice.demos import DemoFile, DemoWriter
+from apprentice.demos import DemoWriter
 from apprentice.errors import UserError
 from apprentice.learn.cfg import TrainCfg
 from apprentice.learn.data.subtasks import SIGNAL, Subtasks, embedded, under_way
@@ -16,6 +16,7 @@ from apprentice.learn.play.export import export
 from apprentice.learn.play.policy import load_policy
 from apprentice.learn.training.train import train
 
+DEMOS = 40
 WORDS = ("Reach for the cube", "Close the hand")
 LIGHT = {
     "algo_name": "chunked_bc",
@@ -30,7 +31,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = [{"object": "cube", "signal": "reached"}, {"object": "cube", "signal": None}]
     parts = [part | {"description": words} for part, words in zip(parts, WORDS, strict=True)]
     with DemoWriter(path, task="Reach-Cube", meta={"symmetry": {"cube": 4}, "subtasks": {"hand": parts}}) as writer:
-        for number in range(40):
+        for number in range(DEMOS):
             demo = reaching_demo(rng, 20 + number % 3)
             # true for one step only: what follows is the second subtask all the same
             begun = np.diff(demo.actions[:, 6], prepend=1.0) < 0
@@ -80,19 +81,13 @@ def test_it_learns_to_tell_what_is_under_way_and_acts_on_what_it_tells(file: Pat
     policy = load_policy(trained)
     assert not any("subtask" in key for key in policy.obs_keys)
     head = policy.nets["policy"].subtasks
-    policy.start(4)
-    before = policy.act(observed(file, policy.obs_keys, 3))
+    policy.start(DEMOS)
+    before = policy.act(observation(file, policy.obs_keys, 3))
     with torch.no_grad():  # whatever it sees, it now tells that the hand should close
         head.tell[-1].bias += torch.tensor([-100.0, 100.0])
-    policy.start(4)
-    after = policy.act(observed(file, policy.obs_keys, 3))
+    policy.start(DEMOS)
+    after = policy.act(observation(file, policy.obs_keys, 3))
     assert (before[:, 6] > 0).all() and not torch.equal(before, after)
-
-
-def observed(file: Path, keys: tuple[str, ...], step: int) -> dict[str, torch.Tensor]:
-    with DemoFile(file) as demos:
-        rows = [demos.read(name).data for name in demos.names[:4]]
-    return {key: torch.from_numpy(np.stack([row["obs/" + key][step] for row in rows])) for key in keys}
 
 
 def test_words_are_part_of_what_the_lower_level_is_told(trained: Path):
@@ -110,8 +105,8 @@ def test_every_chunk_policy_can_have_two_levels(file: Path, tmp_path: Path, algo
     small = {"algo.width": "32", "algo.feedforward": "32"} if algo == "act" else {}
     train(file, tmp_path / "run", TrainCfg(algo=algo, override=small, hierarchy=True, steps=2, batch_size=8))
     policy = load_policy(tmp_path / "run")
-    policy.start(4)
-    assert policy.act(observed(file, policy.obs_keys, 0)).shape == (4, 7)
+    policy.start(DEMOS)
+    assert policy.act(observation(file, policy.obs_keys, 0)).shape == (DEMOS, 7)
 
 
 def test_both_levels_are_exported(trained: Path, tmp_path: Path):
@@ -120,8 +115,6 @@ def test_both_levels_are_exported(trained: Path, tmp_path: Path):
 
 
 def test_demos_without_signals_and_algorithms_without_levels_are_refused(file: Path, tmp_path: Path):
-    from learn_demos import write_demos
-
     with pytest.raises(UserError, match="Expected the signals of subtasks"):
         train(write_demos(tmp_path / "plain.hdf5"), tmp_path / "run", TrainCfg(hierarchy=True, steps=2))
     with pytest.raises(UserError, match="--hierarchy of a chunk policy"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from .standing import read_urdf, remove_links, stiffen
+from .standing import remove_links, stiffen
+from .urdf import read_urdf
 
 PACKAGE = "example-robot-data"
 _URDF = "robots/g1_description/urdf/g1_29dof_with_hand_rev_1_0.urdf"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from .standing import read_urdf, remove_links, stiffen
+from .standing import remove_links, stiffen
+from .urdf import read_urdf
 
 PACKAGE = "fourier-robot-descriptions"
 _URDF = "urdf/gr1t2_fourier_hand_6dof.urdf"

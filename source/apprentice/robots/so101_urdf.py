@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from apprentice.errors import UserError
+from .urdf import read_urdf
 
 Triple = tuple[float, float, float]
 
@@ -50,7 +50,7 @@ def padded(root: Path) -> str:
     Raises:
         UserError: If the package holds no such model.
     """
-    robot = _read(root)
+    robot = read_urdf(root, ARM, PACKAGE)
     for node in robot.iter():
         for key in ("name", "link"):
             name = node.attrib.get(key, "")
@@ -72,15 +72,6 @@ def padded(root: Path) -> str:
     _add_pad(links["moving_jaw_so101_v1"], place, (thick, long, wide), -PARALLEL_RAD)
     _set_grasp_frame(robot, links[GRASP])
     return Xml.tostring(robot, encoding="unicode")
-
-
-def _read(root: Path) -> Xml.Element:
-    try:
-        return Xml.parse(root / ARM).getroot()
-    except OSError as error:
-        raise UserError(
-            f"Expected {ARM} in {PACKAGE}, found no such file: run `pip install --force-reinstall {PACKAGE}`."
-        ) from error
 
 
 def _remove_collision(link: Xml.Element, mesh: str) -> None:

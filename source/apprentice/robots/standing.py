@@ -3,29 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from xml.etree import ElementTree as Xml
-
-from apprentice.errors import UserError
-
-
-def read_urdf(root: Path, urdf: str, package: str) -> Xml.Element:
-    """A model that a package ships.
-
-    Args:
-        root: Folder of the package.
-        urdf: The model, relative to it.
-        package: Name of the package.
-
-    Raises:
-        UserError: If the package holds no such model.
-    """
-    try:
-        return Xml.fromstring((root / urdf).read_text())
-    except OSError as error:
-        raise UserError(
-            f"Expected {urdf} in {package}, found no such file: run `pip install --force-reinstall {package}`."
-        ) from error
 
 
 def stiffen(robot: Xml.Element, joints: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import posixpath
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from apprentice.errors import UserError
+from .urdf import urdf_text
 
 PACKAGE = "airo-models"
 ARM = "arms/ur5e/ur5e.urdf"
@@ -55,13 +55,7 @@ def assembled(root: Path) -> str:
 
 def _read(root: Path, urdf: str) -> Xml.Element:
     """A model with absolute mesh paths, without what only Drake and ROS read."""
-    path = root / urdf
-    try:
-        text = path.read_text()
-    except OSError as error:
-        raise UserError(
-            f"Expected {urdf} in {PACKAGE}, found no such file: run `pip install --force-reinstall {PACKAGE}`."
-        ) from error
+    text = urdf_text(root, urdf, PACKAGE)
     # the files use the prefix without saying what it stands for, which is no XML
     robot = Xml.fromstring(text.replace("<robot ", f'<robot xmlns:drake="{_DRAKE}" ', 1))
     for extra in [node for node in robot if node.tag not in ("link", "joint")]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import SubTaskConfig, SubTaskConstraintConfig, SubTaskConstraintType
+from isaaclab.envs.mimic_env_cfg import (
+    SubTaskConfig,
+    SubTaskConstraintConfig,
+    SubTaskConstraintCoordinationScheme,
+    SubTaskConstraintType,
+)
 
 from apprentice.errors import UserError
 
@@ -30,6 +35,16 @@ def subtask(
         selection_strategy_kwargs={} if about is None else {"nn_k": 3},
         action_noise=noise,
         description=description,
+    )
+
+
+def together(one: tuple[str, int], other: tuple[str, int]) -> SubTaskConstraintConfig:
+    """Subtasks of two end effectors that begin at once and take one way, each as end effector and number."""
+    return SubTaskConstraintConfig(
+        eef_subtask_constraint_tuple=[one, other],
+        constraint_type=SubTaskConstraintType.COORDINATION,
+        coordination_scheme=SubTaskConstraintCoordinationScheme.TRANSFORM,
+        coordination_synchronize_start=True,
     )
 
 

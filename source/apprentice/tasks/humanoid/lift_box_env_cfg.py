@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import (
-    SubTaskConfig,
-    SubTaskConstraintConfig,
-    SubTaskConstraintCoordinationScheme,
-    SubTaskConstraintType,
-)
+from isaaclab.envs.mimic_env_cfg import SubTaskConfig
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
@@ -19,7 +14,7 @@ from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg, firm
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import HANDLE_M
-from apprentice.tasks.mimic import subtask
+from apprentice.tasks.mimic import subtask, together
 from apprentice.tasks.tabletop.bodies import Part, free
 
 REST_M = 0.08
@@ -124,14 +119,7 @@ class LiftBoxEnvCfg(HumanoidTaskCfg):
         super().__post_init__()
         self.variant_ranges = VARIANTS
         self.subtask_configs = {eef: _subtasks(eef) for eef in SIDES}
-        self.task_constraint_configs = [
-            SubTaskConstraintConfig(
-                eef_subtask_constraint_tuple=[("left", 1), ("right", 1)],
-                constraint_type=SubTaskConstraintType.COORDINATION,
-                coordination_scheme=SubTaskConstraintCoordinationScheme.TRANSFORM,
-                coordination_synchronize_start=True,
-            )
-        ]
+        self.task_constraint_configs = [together(("left", 1), ("right", 1))]
         self.settle(self.task_id)
 
 

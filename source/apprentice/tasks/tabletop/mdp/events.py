@@ -54,7 +54,7 @@ def reset_objects(
 
 
 def fill(env: ManagerBasedEnv, env_ids: Tensor, into: str, places_m: Mapping[str, tuple[float, float, float]]) -> None:
-    """Put objects into another, where that stands now, turned as it is.
+    """Put objects into another, or onto it, where that stands now, turned as it is, at rest.
 
     Args:
         env: The environment.

@@ -15,10 +15,10 @@ from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.mimic import in_order, subtask
 from apprentice.tasks.tabletop.bodies import Part, cuboid, free
+from apprentice.tasks.tabletop.mdp.events import fill
 from apprentice.tasks.two_arms.config.franka import LID_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
-from apprentice.tasks.two_arms.mdp.events import put_on
 from apprentice.tasks.two_arms.mdp.scene import speed
 from apprentice.tasks.two_arms.mdp.sizes import BOX, BOX_M, CUBE, CUBE_M, KNOB_M, LID, LID_ON_BOX_M, PLATE_M, WALL_M
 
@@ -150,5 +150,5 @@ class LidEnvCfg(TwoArmsTaskCfg):
         self.task_constraint_configs = [in_order(("left", 1), ("right", 1))]
         self.settle(LID_TASK_ID)
         # after the box has its place
-        closed = {"name": LID, "onto": BOX, "height_m": LID_ON_BOX_M}
-        self.events.put_lid_on = EventTermCfg(func=put_on, mode="reset", params=closed)
+        closed = {"into": BOX, "places_m": {LID: (0.0, 0.0, LID_ON_BOX_M)}}
+        self.events.put_lid_on = EventTermCfg(func=fill, mode="reset", params=closed)

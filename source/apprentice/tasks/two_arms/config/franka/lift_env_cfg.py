@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from isaaclab.envs.mimic_env_cfg import (
-    SubTaskConfig,
-    SubTaskConstraintConfig,
-    SubTaskConstraintCoordinationScheme,
-    SubTaskConstraintType,
-)
+from isaaclab.envs.mimic_env_cfg import SubTaskConfig
 from isaaclab.managers import ObservationGroupCfg, TerminationTermCfg
 from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.mimic import subtask
+from apprentice.tasks.mimic import subtask, together
 from apprentice.tasks.two_arms.config.franka import LIFT_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
@@ -87,14 +82,7 @@ class LiftTrayEnvCfg(TwoArmsTaskCfg):
         super().__post_init__()
         self.variant_ranges = VARIANTS
         self.subtask_configs = {eef: _subtasks(eef) for eef in EEFS}
-        self.task_constraint_configs = [
-            SubTaskConstraintConfig(
-                eef_subtask_constraint_tuple=[("left", 1), ("right", 1)],
-                constraint_type=SubTaskConstraintType.COORDINATION,
-                coordination_scheme=SubTaskConstraintCoordinationScheme.TRANSFORM,
-                coordination_synchronize_start=True,
-            )
-        ]
+        self.task_constraint_configs = [together(("left", 1), ("right", 1))]
         self.settle(LIFT_TASK_ID)
 
 
