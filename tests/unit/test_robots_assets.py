@@ -10,8 +10,8 @@ import torch
 from pxr import Usd, UsdGeom, UsdPhysics, UsdShade
 
 from apprentice.errors import UserError
-from apprentice.robots import g1, g1_urdf, gr1t2, gr1t2_urdf
-from apprentice.robots.assets import G1, GR1T2, PANDA, SO101, UR5E, UrdfModel, cache_dir, usd_path
+from apprentice.robots import g1, g1_urdf, gr1t2, gr1t2_urdf, psm, psm_urdf
+from apprentice.robots.assets import G1, GR1T2, PANDA, PSM, SO101, UR5E, UrdfModel, cache_dir, usd_path
 from apprentice.robots.humanoid import SIDES
 from apprentice.robots.kinematics import Chain
 from apprentice.robots.so101_urdf import GRASP, GRASP_M, PARALLEL_M, PARALLEL_RAD, padded
@@ -149,6 +149,45 @@ def test_the_pads_of_the_small_arm_are_parallel_where_it_says_so():
     assert other[1, 3] - one[1, 3] == pytest.approx(PARALLEL_M + 0.006, abs=1e-4)
     assert one[1, 3] == pytest.approx(-GRASP_M - 0.003, abs=1e-4)
     assert one[0, 3] == pytest.approx(other[0, 3], abs=1e-3) and one[2, 3] == pytest.approx(other[2, 3], abs=2e-3)
+
+
+def test_an_instrument_turns_about_its_remote_centre():
+    shaft = Chain(usd_path(PSM), "roll_link")
+    assert shaft.names == ("yaw", "pitch", "insertion", "roll")
+    draw = torch.rand(50, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    wrist = shaft.forward(shaft.lower + draw * (shaft.upper - shaft.lower))
+    place, axis = wrist[:, :3, 3], wrist[:, :3, 2]
+    assert torch.linalg.cross(place, axis).norm(dim=1).max() < 1e-6
+    torch.testing.assert_close(place.norm(dim=1), draw[:, 2] * psm_urdf.INSERTION_M, atol=1e-6, rtol=0)
+    tool = Chain(usd_path(PSM), psm_urdf.GRASP, tool_m=psm_urdf.JAW_M)
+    hanging = tool.forward(torch.zeros(1, len(tool.names), dtype=torch.float64))[0]
+    torch.testing.assert_close(hanging[:3, :3], torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)))
+    assert float(hanging[2, 3]) == pytest.approx(-psm_urdf.WRIST_M - psm_urdf.JAW_M)
+
+
+def test_the_pads_of_an_instrument_are_where_their_opening_says():
+    usd = usd_path(PSM)
+    stage, cache = Usd.Stage.Open(str(usd)), UsdGeom.XformCache()
+    for angle in (0.0, psm_urdf.PARALLEL_RAD, 0.46):
+        for name, side in zip(psm_urdf.JAWS, (-1.0, 1.0), strict=True):
+            (pad,) = (
+                prim
+                for prim in stage.Traverse()
+                if prim.HasAPI(UsdPhysics.CollisionAPI) and prim.GetParent().GetName() == f"{name}_link"
+            )
+            place = np.array(cache.ComputeRelativeTransform(pad, pad.GetParent())[0].RemoveScaleShear()).T
+            chain = Chain(usd, f"{name}_link")
+            joints = torch.zeros(1, len(chain.names), dtype=torch.float64)
+            base = Chain(usd, psm_urdf.GRASP).forward(joints[:, :-1])[0].numpy()
+            joints[0, -1] = angle
+            seen = np.linalg.inv(base) @ chain.forward(joints)[0].numpy() @ place
+            # the plane of its surface, where it crosses the plane of the grasp frame
+            inward = -side * seen[:3, 1]
+            surface = seen[:3, 3] + inward * psm_urdf.PAD_M[1] / 2
+            y = (inward @ surface - inward[2] * psm_urdf.JAW_M) / inward[1]
+            assert side * y == pytest.approx(float(psm.half_opening(torch.tensor(angle))), abs=1e-4), (name, angle)
+            reach = (seen @ [0.0, 0.0, psm_urdf.PAD_M[2] / 2, 1.0])[2]
+            assert reach == pytest.approx(psm_urdf.JAW_M + psm_urdf.TIP_M, abs=0.006)
 
 
 def test_a_package_without_the_robot_is_named(tmp_path):

@@ -92,6 +92,7 @@ TWO_ARMS = (
     "Apprentice-Handover-TwoFrankas",
     "Apprentice-Lid-TwoFrankas",
     "Apprentice-LiftTray-TwoFrankas",
+    "Apprentice-PegTransfer-TwoPSMs",
     "Apprentice-Thread-TwoFrankas",
 )
 

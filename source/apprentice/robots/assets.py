@@ -20,7 +20,7 @@ from pathlib import Path
 
 from apprentice.errors import UserError
 
-from . import g1_urdf, gr1t2_urdf, so101_urdf, ur5e_urdf
+from . import g1_urdf, gr1t2_urdf, psm_urdf, so101_urdf, ur5e_urdf
 
 POST_PROCESSING = 1
 """Version of what `convert` does to the model. Raise it with every change there, or users keep their old files."""
@@ -76,6 +76,9 @@ GR1T2 = UrdfModel(
     urdf=gr1t2_urdf.standing,
 )
 """Fourier GR1T2 with six-motor hands on legs that stand still (Apache-2.0). Hulls for hands, cylinders elsewhere."""
+
+PSM = UrdfModel(name="psm", package="isaaclab-apprentice", root="apprentice", urdf=psm_urdf.instrument)
+"""Surgical instrument that turns about the point at which it enters (ours, BSD-3-Clause). Boxes and a cylinder."""
 
 
 def cache_dir() -> Path:

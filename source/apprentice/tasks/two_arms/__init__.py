@@ -1,5 +1,5 @@
 """Tasks for two arms."""
 
-from .config import franka
+from .config import franka, psm
 
-__all__ = ["franka"]
+__all__ = ["franka", "psm"]

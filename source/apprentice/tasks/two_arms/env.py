@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from apprentice.robots import franka
+from apprentice.robots.hands import Hand
 from apprentice.sim.views import CameraView
 from apprentice.tasks.hands_env import HandsMimicEnv
 from apprentice.tasks.two_arms.mdp.scene import tcp_pose
@@ -12,6 +14,8 @@ from apprentice.tasks.two_arms.mdp.scene import tcp_pose
 class TwoArmsMimicEnv(HandsMimicEnv):
     """Actions are those of the left arm and its gripper, and then those of the right."""
 
+    hand: Hand = franka.HAND
+    """The gripper of both arms."""
     camera_views: tuple[CameraView, ...] = (
         CameraView(name="front", eye_m=(1.7, -0.9, 0.9), target_m=(0.4, 0.0, 0.15)),
         CameraView(name="table", eye_m=(1.25, 0.0, 0.55), target_m=(0.45, 0.0, 0.05), field_of_view_deg=50.0),

@@ -8,12 +8,16 @@ from torch import Tensor
 
 from apprentice.poses import inverse, position, rotation
 
-from .scene import EEFS, finger_positions, grasp_point, object_pose, speed
+from .scene import EEFS, finger_positions, grasp_point, hand_of, object_pose, speed
 
 FINGERS_ON_M = (0.012, 0.0225)
 """Finger positions between which the fingers rest on something 4 cm wide; closed on nothing they go to 0."""
-FINGERS_OPEN_M = 0.035
-"""A finger position from which the gripper counts as released; fully open is 0.04."""
+GIVES_M = (0.004, 0.0025)
+"""How much nearer to the middle than half of what it holds a finger may be, as it sinks in; and how much farther."""
+OPEN = 0.875
+"""Share of its full opening from which a gripper counts as released."""
+UPRIGHT = 0.97
+"""Cosine of the largest tilt (14 degrees) of what is held level."""
 BESIDE_M = 0.025
 """Farthest that a grasp point is from an object's long axis."""
 LEVEL_RAD = 0.2
@@ -38,6 +42,30 @@ def held(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float]
     on = (fingers > low) & (fingers < high)
     inside = (point[:, 0] > along_m[0]) & (point[:, 0] < along_m[1])
     return inside & (torch.linalg.vector_norm(point[:, 1:], dim=1) < BESIDE_M) & on.all(1)
+
+
+def grasped(
+    env: ManagerBasedEnv, eef: str, name: str, width_m: float, at_m: tuple[float, float, float], within_m: float
+) -> Tensor:
+    """Whether an arm holds an object at a spot. Shape (N,).
+
+    Args:
+        env: The environment.
+        eef: The arm.
+        name: The object.
+        width_m: Its width there; fingers closed on nothing are at 0.
+        at_m: The spot, in its frame.
+        within_m: Farthest that the point between the fingertips is from there.
+    """
+    off = grasp_point(env, eef, name) - torch.tensor(at_m, device=env.device)
+    fingers = finger_positions(env, eef)
+    on = (fingers > width_m / 2 - GIVES_M[0]) & (fingers < width_m / 2 + GIVES_M[1])
+    return (torch.linalg.vector_norm(off, dim=1) < within_m) & on.all(1)
+
+
+def upright(env: ManagerBasedEnv, name: str) -> Tensor:
+    """Whether an object's z axis points up. Shape (N,)."""
+    return rotation(object_pose(env, name))[:, 2, 2] > UPRIGHT
 
 
 def level(env: ManagerBasedEnv, name: str) -> Tensor:
@@ -136,4 +164,4 @@ def put_in(
 
 def released(env: ManagerBasedEnv, eef: str) -> Tensor:
     """Whether an arm's gripper is open. Shape (N,)."""
-    return (finger_positions(env, eef) > FINGERS_OPEN_M).all(1)
+    return (finger_positions(env, eef) > OPEN * hand_of(env).open_m).all(1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.poses import inverse, make_pose, position, rotation_from_quat
-from apprentice.robots.franka import HAND
+from apprentice.robots.hands import Hand
 
 EEFS = ("left", "right")
 
@@ -17,12 +19,18 @@ def arm_of(eef: str) -> str:
     return f"{eef}_arm"
 
 
+def hand_of(env: ManagerBasedEnv) -> Hand:
+    """The gripper that both arms have."""
+    two_armed: Any = env
+    return two_armed.hand
+
+
 def tcp_pose(env: ManagerBasedEnv, eef: str) -> Tensor:
     """Grasp frame of an arm's hand in the environment's frame. Shape (N, 4, 4)."""
-    arm = env.scene[arm_of(eef)]
-    link = arm.data.body_link_pose_w.torch[:, arm.body_names.index(HAND.link)]
+    arm, hand = env.scene[arm_of(eef)], hand_of(env)
+    link = arm.data.body_link_pose_w.torch[:, arm.body_names.index(hand.link)]
     turn = rotation_from_quat(link[:, 3:7])
-    return make_pose(link[:, :3] - env.scene.env_origins + HAND.tcp_m * turn[..., 2], turn)
+    return make_pose(link[:, :3] - env.scene.env_origins + hand.tcp_m * turn[..., 2], turn)
 
 
 def object_pose(env: ManagerBasedEnv, name: str) -> Tensor:
@@ -33,8 +41,8 @@ def object_pose(env: ManagerBasedEnv, name: str) -> Tensor:
 
 def finger_positions(env: ManagerBasedEnv, eef: str) -> Tensor:
     """Distance of each finger from the hand's middle plane (m), 0 when closed on nothing. Shape (N, 2)."""
-    arm = env.scene[arm_of(eef)]
-    return HAND.half_opening(arm.data.joint_pos.torch[:, [arm.joint_names.index(name) for name in HAND.fingers]])
+    arm, hand = env.scene[arm_of(eef)], hand_of(env)
+    return hand.half_opening(arm.data.joint_pos.torch[:, [arm.joint_names.index(name) for name in hand.fingers]])
 
 
 def grasp_point(env: ManagerBasedEnv, eef: str, name: str) -> Tensor:
