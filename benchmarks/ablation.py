@@ -1,6 +1,6 @@
 """What each part of augmentation brings: from Isaac Lab Mimic's algorithm to ours, one part at a time.
 
-    python benchmarks/ablation.py SOURCE [--task ID] [--variant d2] [--attempts 160] [--json FILE]
+    python benchmarks/ablation.py [SOURCE] [--task ID] [--variant d2] [--attempts 160] [--json FILE]
 
 One process and one simulation plays all rows; attempt k starts from the same initial state in each. The first rows add
 a part to the one before, the last rows take one part out of the whole. DGR counts held successes. "steps" is what the
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scipy.stats import binomtest
+from stages import stack_source
 
 
 def rows() -> dict[str, Any]:
@@ -49,7 +50,7 @@ def rows() -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path, help="source demos with subtask signals")
+    parser.add_argument("source", nargs="?", type=Path, help="source demos with subtask signals; default: recorded")
     parser.add_argument("--task", default="Apprentice-Stack-Franka")
     parser.add_argument("--variant")
     parser.add_argument("--attempts", type=int, default=160)
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="rows whose names hold one of these")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    args.source = stack_source(args.source)
 
     from apprentice.augment.lessons import Assignment
     from apprentice.augment.play.rollout import Rollout

@@ -1,6 +1,6 @@
 """Augmentation against Isaac Lab's own generator (`isaaclab_mimic`): same task, backend, source demos and resets.
 
-    python benchmarks/augment.py SOURCE [--task ID] [--variant d2] [--attempts 512] [--workers 2] [--json FILE]
+    python benchmarks/augment.py [SOURCE] [--task ID] [--variant d2] [--attempts 512] [--workers 2] [--json FILE]
 
 Three runs, each in a process of its own: ours with retry, as `apprentice augment` does it, file, workers and all; ours
 without retry; and `isaaclab_mimic`'s `DataGenerator`, whose attempt k starts from the same initial state as ours. The
@@ -33,6 +33,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from stages import stack_source
 
 HELD_STEPS = 10
 
@@ -205,7 +206,7 @@ def in_process(stage: str, args: argparse.Namespace, output: Path) -> dict[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path, help="source demos with subtask signals")
+    parser.add_argument("source", nargs="?", type=Path, help="source demos with subtask signals; default: recorded")
     parser.add_argument("--task", default="Apprentice-Stack-Franka")
     parser.add_argument("--variant")
     parser.add_argument("--attempts", type=int, default=512, help="demos of the run with retry")
@@ -219,6 +220,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    args.source = stack_source(args.source)
     if args.stage:
         stages = {
             "retry": lambda: ours(args, args.output),

@@ -1,6 +1,6 @@
 """Many demos in one file, by a run that is killed on the way: what it takes, and whether the kills can be seen in it.
 
-    python benchmarks/long_run.py SOURCE [--demos 10000] [--kills 3] [--workers 2] [--twin] [--json FILE]
+    python benchmarks/long_run.py [SOURCE] [--demos 10000] [--kills 3] [--workers 2] [--twin] [--json FILE]
 
 `apprentice augment` is killed (`kill -9` of everything that it started) when a random share of the demos is there, and
 started again with the same command. Memory is the proportional share (PSS) of all its processes together, sampled every
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 from kill import contents, count
+from stages import stack_source
 
 SAMPLE_S = 2.0
 
@@ -74,7 +75,7 @@ def generate(command: list[str], output: Path, stops: list[int], log: Path) -> t
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="source demos with subtask signals")
+    parser.add_argument("source", nargs="?", type=Path, help="source demos with subtask signals; default: recorded")
     parser.add_argument("--demos", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to leave the files; else they are deleted")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    args.source = stack_source(args.source)
     stops = sorted(random.Random(args.seed).sample(range(args.demos // 20, args.demos), args.kills))
     command = ["augment", str(args.source), "--demos", str(args.demos), "--seed", str(args.seed)]
     command += ["--workers", str(args.workers)]

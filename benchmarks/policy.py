@@ -1,6 +1,6 @@
 """How well and how fast policies are learned and played: ours against Robomimic's BC-RNN-GMM in Isaac Lab's own config.
 
-    python benchmarks/policy.py DEMOS [--json FILE] [--seeds 2] [--rnn-steps 500] [--budget-s 120]
+    python benchmarks/policy.py [DEMOS] [--json FILE] [--seeds 2] [--rnn-steps 500] [--budget-s 120]
 
 On the same demos, initial states and processor thread:
 
@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from stages import stack_demos
 
 TASK = "Apprentice-Stack-Franka"
 CONFIG = Path(str(files("isaaclab_tasks"))) / "contrib/stack/config/franka/agents/robomimic/bc_rnn_low_dim.json"
@@ -211,7 +213,7 @@ def report(results: Mapping[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("demos", type=Path, help="demos of Franka cube stacking")
+    parser.add_argument("demos", nargs="?", type=Path, help="demos of Franka cube stacking; default: generated")
     parser.add_argument("--json", type=Path, help="write the numbers here")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of chunked_bc")
     parser.add_argument("--steps", type=int, default=2000, help="gradient steps of each")
@@ -220,6 +222,7 @@ def main() -> None:
     parser.add_argument("--budget-s", type=float, default=120.0, help="training time of stock Robomimic")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long one environment is played")
     arguments = parser.parse_args()
+    arguments.demos = stack_demos(arguments.demos)
     from apprentice.tasks.session import open_session
 
     with tempfile.TemporaryDirectory() as scratch:

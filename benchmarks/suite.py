@@ -19,12 +19,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from stages import Stages
 
 BENCHMARKS = Path(__file__).parent
 PICTURE = (480, 360)
@@ -45,34 +46,23 @@ COLUMNS = {
 def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]:
     """All numbers of a task and variant; those of stages that were done before are read again."""
     folder: Path = args.output / task / variant
-    folder.mkdir(parents=True, exist_ok=True)
-    source = args.output / task / "source.hdf5"
+    stages = Stages(folder)
     checks = _checked(folder / "check.json", task, variant, "native", args.episodes, args.episodes // 4)
-    if not source.exists():
-        _run(folder, ["record", task, "--device", "scripted", "--demos", "10", "--seed", args.seed, "--output", source])
+    source = stages.recorded(task, args.output / task / "source.hdf5", args.seed)
     if not (folder / "dgr.json").exists():
-        few = [
-            "--attempts",
-            args.attempts,
-            "--few",
-            args.attempts // 2,
-            "--workers",
-            "1",
-            "--json",
-            folder / "dgr.json",
-        ]
-        _python(folder, [BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *few])
+        few = ["--attempts", args.attempts, "--few", args.attempts // 2, "--workers", 1]
+        what = [source, "--task", task, "--variant", variant]
+        stages.python(BENCHMARKS / "augment.py", *what, *few, "--json", folder / "dgr.json")
     rates = json.loads((folder / "dgr.json").read_text())
     demos, policy, evaluated = folder / "demos.hdf5", folder / "policy", folder / "evaluated"
-    _run(folder, ["augment", source, "--variant", variant, "--demos", args.demos, "--workers", 1, "--output", demos])
-    _run(folder, ["train", demos, "--output", policy])
-    _run(
-        folder,
-        ["evaluate", policy, "--variant", variant, "--rollouts", args.rollouts, "--videos", "1", "--output", evaluated],
-    )
+    made = ["--variant", variant, "--demos", args.demos, "--workers", 1]
+    stages.apprentice("augment", source, *made, "--output", demos)
+    stages.apprentice("train", demos, "--output", policy)
+    played = ["--variant", variant, "--rollouts", args.rollouts, "--videos", 1]
+    stages.apprentice("evaluate", policy, *played, "--output", evaluated)
     evaluation = json.loads((evaluated / "evaluation.json").read_text())
     if not (picture := args.output / "pictures" / f"{task}.png").exists():
-        _python(folder, [__file__, "--picture", task, source, picture])
+        stages.python(__file__, "--picture", task, source, picture)
     found = {
         "operator": _operator(checks),
         "dgr": rates["dgr"],
@@ -155,7 +145,7 @@ def _cell(key: str, row: Mapping[str, Any]) -> str:
 def _checked(file: Path, task: str, variant: str, engine: str, episodes: int, num_envs: int) -> list[dict[str, str]]:
     if not file.exists():
         how = ["--variant", variant, "--backend", engine, "--episodes", episodes, "--num-envs", num_envs]
-        _run(file.parent, ["check-task", task, *how, "--json", file], may_fail=True)
+        Stages(file.parent).apprentice("check-task", task, *how, "--json", file, may_fail=True)
     return json.loads(file.read_text()) if file.exists() else []
 
 
@@ -163,23 +153,6 @@ def _operator(checks: list[dict[str, str]]) -> float | None:
     found = next((check["found"] for check in checks if check["what"] == "scripted operator"), "")
     counts = re.match(r"(\d+) of (\d+)", found)
     return int(counts[1]) / int(counts[2]) if counts else None
-
-
-def _run(folder: Path, arguments: list[Any], may_fail: bool = False) -> None:
-    _python(folder, ["-m", "apprentice", *arguments], may_fail)
-
-
-def _python(folder: Path, arguments: list[Any], may_fail: bool = False) -> None:
-    """Run a stage; what it says is in `log.txt`, since two speak at once."""
-    print(f"{time.strftime('%H:%M:%S')} $", *arguments, flush=True)
-    with (folder / "log.txt").open("a") as log:
-        subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            check=not may_fail,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
 
 
 def main() -> None:
