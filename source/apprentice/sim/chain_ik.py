@@ -7,8 +7,6 @@ known anyway: a revolute joint with axis a through p moves a point x with a x (x
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
 import isaaclab.utils.math as math_utils
@@ -17,6 +15,7 @@ import torch
 from isaaclab.envs.mdp.actions.task_space_actions import DifferentialInverseKinematicsAction
 
 from .joint_targets import JointTargets
+from .model_names import own_parts
 
 _TOLERANCE = 1e-3
 """Largest difference (m, rad per joint unit) from Isaac Lab's own Jacobian; beyond it, theirs is used."""
@@ -105,7 +104,7 @@ class Chain:
         model = _model()
         kinds, children, parents = (a.numpy() for a in (model.joint_type, model.joint_child, model.joint_parent))
         frames, all_axes, starts = (a.numpy() for a in (model.joint_X_c, model.joint_axis, model.joint_qd_start))
-        joints, links = _own(model.joint_label, asset), _own(model.body_label, asset)
+        joints, links = own_parts(model.joint_label, asset), own_parts(model.body_label, asset)
         bodies = {index: name for name, index in links.items()}
         names = [asset.joint_names[i] for i in _indices(term._joint_ids, asset.num_joints)]
         if any(name not in joints for name in names):
@@ -128,13 +127,6 @@ class Chain:
             revolute=torch.tensor([kinds[j] == newton.JointType.REVOLUTE for j in chosen], device=asset.device),
             moves=torch.tensor([float(j in ancestors) for j in chosen], device=asset.device),
         )
-
-
-def _own(labels: Sequence[str], asset: Any) -> dict[str, int]:
-    """By name, the first index of each part of an articulation; other robots in the scene may use the same names."""
-    own = re.compile(f"{asset.cfg.prim_path}/")
-    found = {index: label.rsplit("/", 1)[-1] for index, label in enumerate(labels) if own.match(label)}
-    return {name: index for index, name in reversed(found.items())}
 
 
 def _model() -> Any:

@@ -19,23 +19,13 @@ from numpy.typing import NDArray
 
 from apprentice.poses.arrays import invert
 
+from .arm_reach import Arm
+from .model_names import joint_places, mujoco_body, mujoco_names
+
 Array = NDArray[np.float64]
 
 FAR_M = 0.05
 """Distances beyond this are not looked at."""
-
-_CLOSE_M = 0.002
-_CLOSE_RAD = 0.01
-"""How exactly inverse kinematics must arrive."""
-_ASKEW_RAD = 0.3
-"""How much the hand may be askew where the controller counts orientation for less: an arm of five joints cannot have
-every one."""
-_ITERATIONS = 25
-_DAMPING = 0.02
-_ARRIVED_STEP = 0.002
-"""A change of the joints below which more iterations gain nothing."""
-_LONGEST_STEP = 0.4
-"""Largest change of a joint in one iteration (rad or m)."""
 
 
 class CollisionScene:
@@ -62,27 +52,20 @@ class CollisionScene:
         self._data.mocap_pos[:], self._data.mocap_quat[:] = native.mocap_poses(0)
         self._env, self._native = env, native
         self._robot = action_term._asset
-        own = _labels(self._robot, "joint_label")
-        self._robot_qpos = _qpos(model, self._robot)
-        self._moved_by_hand = [(asset, _qpos(model, asset)) for asset in _without_actions(env)]
+        own = mujoco_names(self._robot, "joint_label")
+        self._robot_qpos = joint_places(model, self._robot)
+        self._moved_by_hand = [(asset, joint_places(model, asset)) for asset in _without_actions(env)]
         columns = np.arange(self._robot.num_joints)[_columns(action_term._joint_ids)]
         joints = [model.joint(own[self._robot.joint_names[column]]).id for column in columns]
         self.arm_columns = columns
         """Which of the robot's joints move the end effector. K of them."""
-        self._joints = np.array(joints)
-        self._arm_qpos = model.jnt_qposadr[self._joints]
-        limited = model.jnt_limited[self._joints].astype(bool)
-        self.low = np.where(limited, model.jnt_range[self._joints, 0], -np.inf)
-        """Lower joint limits (rad or m). Shape (K,)."""
-        self.high = np.where(limited, model.jnt_range[self._joints, 1], np.inf)
-        """Upper joint limits. Shape (K,)."""
-        self._slides = model.jnt_type[self._joints] == mujoco.mjtJoint.mjJNT_SLIDE
-        weight = getattr(action_term.cfg.controller, "orientation_weight", None)
-        self._turn_weight = None if weight is None else np.broadcast_to(np.asarray(weight, dtype=float), 3)
-        bodies = _labels(self._robot, "body_label")
+        bodies = mujoco_names(self._robot, "body_label")
         self._hand = model.body(bodies[self._robot.body_names[action_term._body_idx]]).id
+        weight = getattr(action_term.cfg.controller, "orientation_weight", None)
+        self.arm = Arm(model, np.array(joints), self._hand, weight)
+        """What moves the end effector."""
         self._root = int(model.body_rootid[self._hand])
-        rigid = {name: model.body(_object_label(asset)).id for name, asset in env.scene.rigid_objects.items()}
+        rigid = {name: model.body(mujoco_body(asset)).id for name, asset in env.scene.rigid_objects.items()}
         loose = [rigid.pop(name) for name in getattr(env.cfg, "loose_objects", ())]
         model.geom_contype[np.isin(model.geom_bodyid, loose)] = 0  # what is carried loosely is in nobody's way
         model.geom_conaffinity[np.isin(model.geom_bodyid, loose)] = 0
@@ -162,17 +145,15 @@ class Moment:
     @property
     def low(self) -> Array:
         """Lower joint limits. Shape (K,)."""
-        return self._scene.low
+        return self._scene.arm.low
 
     @property
     def high(self) -> Array:
         """Upper joint limits. Shape (K,)."""
-        return self._scene.high
+        return self._scene.arm.high
 
     def reach(self, eef_pose: Array, seed: Array) -> Array | None:
         """Joint positions within their limits that bring the end effector to a pose, or None if none were found.
-
-        Steps of least norm from the seed, as the controller makes them: along a path, the arm stays in one posture.
 
         Args:
             eef_pose: Shape (4, 4).
@@ -181,43 +162,11 @@ class Moment:
         Returns:
             Shape (K,).
         """
-        scene, data = self._scene, self._scene._data
-        target = eef_pose @ scene._eef_to_hand
-        joints = seed.copy()
-        error = np.empty(6)
-        for _ in range(_ITERATIONS):
-            data.qpos[scene._arm_qpos] = joints
-            mujoco.mj_kinematics(scene.model, data)
-            at = data.xpos[scene._hand]
-            rotation = data.xmat[scene._hand].reshape(3, 3)
-            error[:3] = target[:3, 3] - at
-            error[3:] = _turn(rotation, target[:3, :3])
-            if np.sqrt(error[:3] @ error[:3]) < _CLOSE_M and np.sqrt(error[3:] @ error[3:]) < _CLOSE_RAD:
-                return joints
-            axes, arms = data.xaxis[scene._joints], at - data.xanchor[scene._joints]
-            jacobian = np.concatenate((_crossed(axes, arms), axes), 1)
-            if scene._slides.any():
-                jacobian[scene._slides] = np.concatenate((axes, np.zeros_like(axes)), 1)[scene._slides]
-            if scene._turn_weight is None:
-                change = _least_squares(jacobian, error)
-            else:
-                near = np.sqrt(error[:3] @ error[:3]) < _CLOSE_M and np.sqrt(error[3:] @ error[3:]) < _ASKEW_RAD
-                error[3:] *= scene._turn_weight
-                jacobian[:, 3:] *= scene._turn_weight
-                change = _least_squares(jacobian, error)
-                stuck = ((joints <= scene.low) & (change < 0)) | ((joints >= scene.high) & (change > 0))
-                if stuck.any():
-                    jacobian[stuck] = 0.0
-                    change = _least_squares(jacobian, error)
-                if near and np.abs(change).max() < _ARRIVED_STEP:
-                    return joints
-            joints = joints + change * min(1.0, _LONGEST_STEP / max(float(np.abs(change).max()), 1e-9))
-            joints = np.minimum(np.maximum(joints, scene.low), scene.high)
-        return None
+        return self._scene.arm.reach(self._scene._data, eef_pose @ self._scene._eef_to_hand, seed)
 
     def hand(self, joints: Array) -> Array:
         """Pose of the end effector at some joint positions. Shape (4, 4) from (K,)."""
-        self._scene._data.qpos[self._scene._arm_qpos] = joints
+        self._scene._data.qpos[self._scene.arm.places] = joints
         mujoco.mj_kinematics(self._scene.model, self._scene._data)
         return self._scene._frame(self._scene._hand) @ invert(self._scene._eef_to_hand)
 
@@ -232,7 +181,7 @@ class Moment:
             "robot" or the held object's name, then an object's name, or "" for what never moves.
         """
         scene, data = self._scene, self._scene._data
-        data.qpos[scene._arm_qpos] = joints
+        data.qpos[scene.arm.places] = joints
         if self._held is not None:
             mujoco.mj_kinematics(scene.model, data)
             eef = scene._frame(scene._hand) @ invert(scene._eef_to_hand)
@@ -293,21 +242,6 @@ def _carrier(term: Any) -> Array:
     return term._asset.data.body_link_pose_w.torch[0, term._body_idx, :3].double().cpu().numpy()
 
 
-def _labels(asset: Any, kind: str) -> dict[str, str]:
-    """The model's names of an articulation's own joints or bodies in environment 0, by their short names."""
-    from isaaclab_newton.physics import NewtonManager
-
-    path = _path(asset) + "/"
-    labels = getattr(NewtonManager.get_model(), kind)
-    return {label.rsplit("/", 1)[-1]: label.replace("/", "_") for label in labels if label.startswith(path)}
-
-
-def _qpos(model: Any, asset: Any) -> NDArray[np.int64]:
-    """Where the joints of an articulation stand in the model's state, in the articulation's order."""
-    labels = _labels(asset, "joint_label")
-    return np.array([model.joint(labels[name]).qposadr[0] for name in asset.joint_names])
-
-
 def _without_actions(env: Any) -> list[Any]:
     """Articulations that no action moves."""
     manager = env.action_manager
@@ -315,38 +249,5 @@ def _without_actions(env: Any) -> list[Any]:
     return [asset for asset in env.scene.articulations.values() if id(asset) not in driven]
 
 
-def _object_label(asset: Any) -> str:
-    from isaaclab_newton.physics import NewtonManager
-
-    path = _path(asset)
-    labels = NewtonManager.get_model().body_label
-    return next(label.replace("/", "_") for label in labels if label == path or label.startswith(path + "/"))
-
-
-def _path(asset: Any) -> str:
-    import re
-
-    return re.sub(r"env_(\[\^/\]\+|\.\*|\*)", "env_0", asset.cfg.prim_path)
-
-
 def _columns(joint_ids: Any) -> Any:
     return joint_ids if isinstance(joint_ids, slice) else [int(i) for i in joint_ids]
-
-
-def _least_squares(jacobian: Array, error: Array) -> Array:
-    """Damped change of the joints, shape (K,), of the transposed Jacobian (K, 6) and what is to be made up for (6,)."""
-    square = jacobian.T @ jacobian
-    square.flat[::7] += _DAMPING**2
-    return jacobian @ np.linalg.solve(square, error)
-
-
-def _turn(present: Array, wanted: Array) -> Array:
-    """Rotation vector from one rotation to another, in the world's axes. Shape (3,)."""
-    quat, vector = np.empty(4), np.empty(3)
-    mujoco.mju_mat2Quat(quat, (wanted @ present.T).ravel())
-    mujoco.mju_quat2Vel(vector, quat, 1.0)
-    return vector
-
-
-def _crossed(one: Array, other: Array) -> Array:
-    return one[:, [1, 2, 0]] * other[:, [2, 0, 1]] - one[:, [2, 0, 1]] * other[:, [1, 2, 0]]

@@ -9,7 +9,6 @@ model is for drawing: robots and objects hang on posable frames, robots have the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from apprentice.errors import UserError
 
+from .model_names import entity_path
 from .usd_geometry import Matrix, Prim, Shape, simplified, visible_shapes, world_transform
 
 if TYPE_CHECKING:
@@ -150,11 +150,10 @@ class _Builder:
         self._root(entity, next(part for part in Usd.PrimRange(prim) if part.HasAPI(UsdPhysics.RigidBodyAPI)))
 
     def _entity_prim(self, asset: Any) -> Prim:
-        pattern = asset.cfg.prim_path
-        path = re.sub(r"env_(\[\^/\]\+|\.\*|\*)", "env_0", pattern)
+        path = entity_path(asset)
         prim = self._stage.GetPrimAtPath(path)
         if not prim:
-            raise RuntimeError(f"Expected one prim for {pattern}, found none at {path}.")
+            raise RuntimeError(f"Expected one prim for {asset.cfg.prim_path}, found none at {path}.")
         return prim
 
     def _root(self, entity: str, prim: Prim) -> None:
