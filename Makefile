@@ -38,6 +38,7 @@ $(STAMP): | $(UV)
 	$(UV) venv --quiet --allow-existing --python 3.12 $(VENV)
 	$(UV) pip sync --quiet --compile-bytecode --python $(PY) requirements.lock  # compiled once, not in every process
 	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	$(PY) -c "from apprentice.cli import leave; from apprentice.pipeline.warm_up import warm_up; warm_up(print); leave()"
 	@rm -f $(VENV)/.apprentice-* && touch $@
 
 .tools/bin/uv:

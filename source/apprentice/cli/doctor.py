@@ -9,7 +9,8 @@ def main(fix: bool = False) -> None:
     """Say in one table what this machine can do, and what to install for the rest.
 
     Args:
-        fix: Install Robomimic the way that needs no compiler: without its own requirement egl-probe.
+        fix: Install Robomimic the way that needs no compiler: without its own requirement egl-probe. And open the
+            simulator once, so that what it compiles on first use is there.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -18,7 +19,10 @@ def main(fix: bool = False) -> None:
     from apprentice.pipeline.diagnosis import diagnose, install_robomimic
 
     if fix:
+        from apprentice.pipeline.warm_up import warm_up
+
         install_robomimic(say)
+        warm_up(say)
     table = Table(box=None, pad_edge=False)
     for column in ("", "what", "found", "to do"):
         table.add_column(column, overflow="fold")
