@@ -10,7 +10,7 @@ import torch
 
 from apprentice import poses
 from apprentice.robots import g1, gr1t2
-from apprentice.robots.assets import G1, GR1T2, usd_path
+from apprentice.robots.assets import G1, G1_ON_BASE, GR1T2, usd_path
 from apprentice.robots.g1 import WAIST_JOINTS, hand, ready_posture
 from apprentice.robots.g1_urdf import standing
 from apprentice.robots.humanoid import SIDES
@@ -128,3 +128,10 @@ def test_hands_are_ready_in_front_of_the_robot_and_mirror_each_other(model, robo
     mirrored = poses.position(right) * torch.tensor((1.0, -1.0, 1.0), dtype=torch.float64)
     torch.testing.assert_close(mirrored, poses.position(left), atol=2e-3, rtol=0)
     assert left[0, 3] > 0.2 and left[1, 3] > 0.1
+
+
+def test_on_a_base_the_same_joints_are_solved_for_from_the_pelvis_on(body, home):
+    on_base = WholeBody(usd_path(G1_ON_BASE), TOOLS, rest=ready_posture(), base="pelvis")
+    assert on_base.names == body.names
+    torch.testing.assert_close(on_base.forward(home), body.forward(home))
+    assert set(g1.BASE_JOINTS) <= set(WholeBody(usd_path(G1_ON_BASE), TOOLS, rest={}).names)

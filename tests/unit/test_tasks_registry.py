@@ -95,6 +95,7 @@ TWO_ARMS = (
     "Apprentice-PegTransfer-TwoPSMs",
     "Apprentice-Thread-TwoFrankas",
 )
+WALKING = "Apprentice-WalkPickPlace-G1"
 
 
 @pytest.mark.parametrize("task", TABLETOP)
@@ -117,12 +118,20 @@ def test_a_table_top_task_has_all_that_the_commands_need(task):
     assert find_oracle(info).stages
 
 
-@pytest.mark.parametrize("task", (*TABLETOP, *TWO_ARMS))
+@pytest.mark.parametrize("task", (*TABLETOP, *TWO_ARMS, WALKING))
 def test_wider_variants_of_a_task_contain_narrower_ones(task):
     for narrow, wide in pairwise(reset_ranges(task, variant) for variant in task_info(task).variants):
         for name, ranges in narrow.items():
             for axis, (low, high) in ranges.items():
                 assert wide[name][axis][0] <= low and high <= wide[name][axis][1], (name, axis)
+
+
+def test_a_walking_task_has_its_base_in_the_action_and_nobody_follows_the_second_table():
+    info = task_info(WALKING)
+    assert info.mimic and info.eef_names == ("right",) and info.action_dim == 10
+    assert set(info.objects) == {"brick", "pad"} and info.symmetry == {"brick": 4, "pad": 1}
+    assert info.subtasks["right"] == (("brick", "grasp"), (None, "carry"), ("pad", None))
+    assert find_oracle(info).stages
 
 
 @pytest.mark.parametrize("task", TWO_ARMS)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from apprentice.teleop.frame import Hand, TeleopFrame, problem
+from apprentice.teleop.frame_json import frame_from_json, frame_to_json
 
 relaxed = settings(deadline=None, max_examples=50)
 
@@ -57,3 +58,15 @@ def test_what_no_device_measures_is_refused():
     far[0, 3] = 1e30
     for hand in (Hand(twist=np.full(6, 1e30)), Hand(pose=far)):
         assert "arm" in (problem(TeleopFrame(time_s=0.0, hands={"arm": hand})) or "")
+
+
+@pytest.mark.parametrize("base", [np.array([0.1, np.nan, 0.0]), np.array([0.0, 0.0, 1e30]), np.zeros(2)])
+def test_a_base_is_told_finite_velocities(base):
+    assert problem(TeleopFrame(time_s=0.0, base=np.array([0.3, 0.0, -1.0]))) is None
+    assert "base" in (problem(TeleopFrame(time_s=0.0, base=base)) or "")
+
+
+def test_what_is_said_about_a_base_survives_being_logged():
+    for base in (None, np.array([0.1, -0.2, 1 / 3])):
+        again = frame_from_json(frame_to_json(TeleopFrame(time_s=0.0, base=base))).base
+        assert (again is None) if base is None else np.array_equal(again, base)

@@ -383,6 +383,48 @@ def test_controller_buttons_are_commands():
     assert press(3).events == (Command.SAVE,)
 
 
+# walking
+
+
+def test_while_its_key_is_held_the_keys_walk_and_turn_instead_of_moving_the_hand():
+    page = Page(walks=True)
+    assert page.send(["KeyW"]).base.tolist() == [0, 0, 0]
+    for key, place, sign in (("KeyW", 0, 1), ("KeyS", 0, -1), ("KeyA", 1, 1), ("KeyD", 1, -1), ("KeyC", 2, 1)):
+        frame = page.send(["KeyB", key])
+        assert sign * frame.base[place] > 0 and np.count_nonzero(frame.base) == 1
+        assert not frame.hands["arm"].twist.any()
+        page.send([])
+    full = page.send(["KeyB", "KeyW"]).base[0]
+    assert full == Bindings().walk_speed_m_s
+    assert page.send(["KeyB", "KeyW", "ShiftLeft"]).base[0] == pytest.approx(full * Bindings().fine_scale)
+
+
+def test_a_robot_that_stands_is_driven_as_ever():
+    page = Page()
+    frame = page.send(["KeyB", "KeyW"])
+    assert frame.base is None and frame.hands["arm"].twist[0] > 0
+    pages = {walks: Page(walks=walks).source.table() for walks in (False, True)}
+    told = {walks: any("walk" in row["does"] for row in rows) for walks, rows in pages.items()}
+    assert told == {False: False, True: True}
+
+
+def test_a_gamepad_walks_after_d_pad_up_and_moves_the_hand_again_after_down():
+    page = Page(devices=("gamepad",), walks=True)
+    page.send(pads=[pad(_12=1.0)])
+    frame = page.send(pads=[pad((0, -1, 1, 0))])
+    assert frame.base[0] > 0 > frame.base[2] and not frame.hands["arm"].twist.any()
+    page.send(pads=[pad(_13=1.0)])
+    frame = page.send(pads=[pad((0, -1, 0, 0))])
+    assert not frame.base.any() and frame.hands["arm"].twist[0] > 0
+
+
+def test_sticks_of_controllers_walk_and_bare_hands_leave_it_to_the_robot():
+    page = Page(devices=("xr",), walks=True)
+    frame = page.send(xr=xr(hand("left", axes=[0, 0, 0, -1]), hand("right", axes=[0, 0, -1, 0])))
+    assert frame.base[0] > 0 and frame.base[2] > 0 and frame.base[1] == 0
+    assert page.send(xr=xr(hand("right", source="hand"))).base is None
+
+
 # bindings
 
 

@@ -254,3 +254,38 @@ def test_whatever_hands_do_targets_never_outrun_their_limits(frames):
         assert off <= 2 * cfg.speed_m_s / HZ + 1e-6
         assert apart <= 2 * cfg.turn_speed_rad_s / HZ + 1e-4
         last = targets["arm"]
+
+
+def _walked(first, second, frames, **cfg):
+    """Targets after two steps between which the base went from one pose to the other. Shape (4, 4)."""
+    current = pose((1.0, 0.0, 0.0))[None]
+    retarget = begun(current, **cfg)
+    retarget.targets([frames[0]], {"arm": current}, first[None])
+    moved_along = second @ torch.linalg.inv(first) @ current
+    targets, _ = retarget.targets([frames[1]], {"arm": moved_along}, second[None])
+    return targets["arm"][0]
+
+
+def test_hands_ride_along_with_a_base_that_the_operator_drives():
+    start, end = pose(), pose((0.1, 0.05, 0.0), (0.0, 0.0, 0.3))
+    driving = [seen(frame(), base=np.array([0.3, 0.0, 0.0]))] * 2
+    expected = end @ pose((1.0, 0.0, 0.0))
+    torch.testing.assert_close(_walked(start, end, driving), expected)
+    here = pose((1.0, 0.0, 0.0))
+    silent = _walked(start, end, [frame()] * 2, leash_m=9.0, leash_rad=9.0)  # a base that keeps up carries nobody along
+    torch.testing.assert_close(silent, here)
+
+
+def test_a_hand_commands_along_the_axes_of_a_robot_that_has_turned():
+    facing = pose(turn=(0.0, 0.0, np.pi / 2))
+    current = pose()[None]
+    retarget = begun(current)
+    targets, _ = retarget.targets([frame((0.2, 0, 0, 0, 0, 0))], {"arm": current}, facing[None])
+    assert targets["arm"][0, 1, 3] > 0.01 and abs(targets["arm"][0, 0, 3]) < 1e-9
+
+
+def test_a_tracked_hand_goes_on_from_where_the_base_carried_it():
+    start, end = pose(), pose((0.1, 0.0, 0.0), (0.0, 0.0, 0.2))
+    held = frame(pose=np.eye(4), engaged=True)
+    driving = [seen(held, base=np.array([0.3, 0.0, 0.0]))] * 2
+    torch.testing.assert_close(_walked(start, end, driving, smoothing=QUICK), end @ pose((1.0, 0.0, 0.0)))

@@ -89,7 +89,13 @@ def record_live_session(
     ):
         words = ["xr" if word == "isaacteleop" else word for word in cfg.device]
         scenery = Scenery.of(session)
-        opened = open_sources(words, session.task_info.eef_names, bindings, camera_yaws=scenery.yaws)
+        opened = open_sources(
+            words,
+            session.task_info.eef_names,
+            bindings,
+            camera_yaws=scenery.yaws,
+            walks=session.base_pose() is not None,
+        )
         opened.listen(log.frame)
         with open_page(session, cfg, opened, scenery) as page, _started(opened.source):
             ready(page.address)

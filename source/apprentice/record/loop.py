@@ -14,7 +14,7 @@ from apprentice.record.machine import Signal, State, after
 from apprentice.record.operators import Operators
 from apprentice.record.pace import Pace
 from apprentice.record.slot import Moment, Slot
-from apprentice.tasks.eef_maps import action_to_gripper, target_to_action
+from apprentice.tasks.eef_maps import action_to_gripper, drive_base, target_to_action
 from apprentice.tasks.episode import INFO, EpisodeBuffer, rows_after_step, rows_before_step
 from apprentice.tasks.session import Session
 from apprentice.teleop.frame import REWIND, Command, TeleopFrame
@@ -275,8 +275,8 @@ class EpisodeLoop:
             if actions is not None:
                 return actions, action_to_gripper(env, actions)
             frames = [None] * len(frames)
-        targets, grippers = self._retarget.targets(frames, self._session.eef_poses())
-        return target_to_action(env, targets, grippers), grippers
+        targets, grippers = self._retarget.targets(frames, self._session.eef_poses(), self._session.base_pose())
+        return drive_base(env, target_to_action(env, targets, grippers), _base_velocities(frames)), grippers
 
     def _remember(self, env_id: int) -> None:
         slot, step = self.slots[env_id], self.steps(env_id)
@@ -313,6 +313,12 @@ def _lost(slot: Slot, frame: TeleopFrame | None, now: float) -> str:
         named = "; ".join(f"{status.name}: {status.detail or 'not connected'}" for status in missing)
         return named or ("no device can be heard" if frame is None else f"nothing was heard for {age:.1f} s")
     return slot.guard.problem(frame) or ""
+
+
+def _base_velocities(frames: Iterable[TeleopFrame | None]) -> torch.Tensor:
+    """What operators say about the base, NaN where they don't. Shape (N, 3)."""
+    said = [np.full(3, np.nan) if frame is None or frame.base is None else frame.base for frame in frames]
+    return torch.as_tensor(np.stack(said), dtype=torch.float32)
 
 
 def _numpy(poses: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

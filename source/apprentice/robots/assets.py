@@ -69,6 +69,14 @@ G1 = UrdfModel(
 )
 """Unitree G1 with Dex3 hands on legs that stand still (BSD-3-Clause). Convex hulls."""
 
+G1_ON_BASE = UrdfModel(
+    name="g1_dex3_planar_base",
+    package=g1_urdf.PACKAGE,
+    root="cmeel.prefix/share/example-robot-data",
+    urdf=g1_urdf.on_base,
+)
+"""The same robot, which slides over the floor and turns on it."""
+
 GR1T2 = UrdfModel(
     name="gr1t2_fourier_hands",
     package=gr1t2_urdf.PACKAGE,

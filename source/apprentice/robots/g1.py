@@ -1,13 +1,16 @@
-"""Unitree G1 with Dex3 hands, standing with its pelvis fixed, from the package example-robot-data."""
+"""Unitree G1 with Dex3 hands, its pelvis fixed or on a planar base, from the package example-robot-data."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import isaaclab.sim as sim_utils
 from isaaclab.actuators import ImplicitActuatorCfg
 from isaaclab.assets import ArticulationCfg
 
-from .assets import G1
-from .humanoid import SIDES, DexterousHand, Humanoid
+from .assets import G1, G1_ON_BASE, UrdfModel
+from .g1_urdf import BASE_JOINTS, ROOT
+from .humanoid import SIDES, DexterousHand, Humanoid, PlanarBase
 from .spawn import spawn_locally
 
 PELVIS_M = 0.8
@@ -63,14 +66,17 @@ def ready_posture() -> dict[str, float]:
     return dict.fromkeys(WAIST_JOINTS, 0.0) | left | right | hand("left").open | hand("right").open
 
 
-def g1_cfg() -> ArticulationCfg:
+def g1_cfg(model: UrdfModel = G1) -> ArticulationCfg:
     """G1 with gains for whole-body control: stiff arms that follow at once, hands that close with bounded force.
+
+    Args:
+        model: Which one.
 
     Raises:
         UserError: If the model cannot be converted, see `usd_path`.
     """
     spawn = sim_utils.UsdFileCfg(usd_path="", activate_contact_sensors=False)
-    spawn_locally(spawn, G1)
+    spawn_locally(spawn, model)
     return ArticulationCfg(
         spawn=spawn,
         init_state=ArticulationCfg.InitialStateCfg(pos=(0.0, 0.0, PELVIS_M), joint_pos=ready_posture()),
@@ -99,6 +105,22 @@ def g1_cfg() -> ArticulationCfg:
     )
 
 
+def g1_on_base_cfg() -> ArticulationCfg:
+    """The same on a planar base, which is as fast as it is told to be whatever the arms do.
+
+    Raises:
+        UserError: If the model cannot be converted, see `usd_path`.
+    """
+    robot = g1_cfg(G1_ON_BASE)
+    robot.init_state.joint_pos |= dict.fromkeys(BASE_JOINTS, 0.0)
+    x, y, turns = BASE_JOINTS
+    robot.actuators |= {
+        "base_slides": ImplicitActuatorCfg(joint_names_expr=[x, y], stiffness=0.0, damping=20000.0, armature=5.0),
+        "base_turns": ImplicitActuatorCfg(joint_names_expr=[turns], stiffness=0.0, damping=5000.0, armature=2.0),
+    }
+    return robot
+
+
 HUMANOID = Humanoid(
     articulation=g1_cfg,
     hands={side: hand(side) for side in SIDES},
@@ -108,3 +130,6 @@ HUMANOID = Humanoid(
     eye_m=(0.14, 0.0, 0.42),
 )
 """The G1, as tasks see it."""
+
+HUMANOID_ON_BASE = replace(HUMANOID, articulation=g1_on_base_cfg, base=PlanarBase(link=ROOT, joints=BASE_JOINTS))
+"""The same on a planar base."""

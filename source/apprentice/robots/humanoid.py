@@ -31,6 +31,27 @@ class DexterousHand:
 
 
 @dataclass(kw_only=True)
+class PlanarBase:
+    """What moves a humanoid over the floor: it is told velocities, and nobody has to balance it.
+
+    Where a walking controller takes its place, actions stay as they are.
+    """
+
+    link: str
+    """Link that it carries: the pelvis."""
+    joints: tuple[str, str, str]
+    """Along the floor's x and y, and about its z."""
+    speed_m_s: float = 0.8
+    """Fastest that it goes."""
+    turn_speed_rad_s: float = 1.2
+    """Fastest that it turns."""
+    acceleration_m_s2: float = 1.5
+    """How fast its velocity changes at most."""
+    turn_acceleration_rad_s2: float = 3.0
+    """How fast its turning changes at most."""
+
+
+@dataclass(kw_only=True)
 class Humanoid:
     """A robot that stands, with a waist, two arms and two hands."""
 
@@ -46,3 +67,5 @@ class Humanoid:
     """Link that carries the head."""
     eye_m: tuple[float, float, float]
     """Where it looks from, in that link's frame."""
+    base: PlanarBase | None = None
+    """What moves it about; None if it stands fast."""

@@ -126,7 +126,17 @@ def _error(pose: Tensor, target: Tensor) -> Tensor:
     return torch.cat((position(target) - position(pose), turn), 1)
 
 
-def joints_to(usd: str, link: str) -> list[_Joint]:
+def joints_to(usd: str, link: str, base: str | None = None) -> list[_Joint]:
+    """The joints on the way to a link, from the base on.
+
+    Args:
+        usd: The robot's file.
+        link: Name of the link at the end.
+        base: Name of the link to begin at; None begins at the root.
+
+    Raises:
+        UserError: If the file has no such link, or joints of other kinds lead to it.
+    """
     from pxr import Usd, UsdPhysics
 
     stage: Any = Usd.Stage.Open(usd)
@@ -139,7 +149,7 @@ def joints_to(usd: str, link: str) -> list[_Joint]:
         raise UserError(f"Expected a link '{link}' on the arm in {usd}, found none.")
     joints: list[_Joint] = []
     path = found[0]
-    while path in by_child:
+    while path in by_child and path.rpartition("/")[2] != base:
         prim = by_child[path]
         joints.append(_joint(prim))
         path = next(iter(_bodies(prim, 0)), "")

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
+_FARTHEST_M = 10.0
+"""How far a planar base gets from where it begins."""
+_FARTHEST_RAD = 30.0
+"""How far it turns."""
+_MOMENTS = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+
 
 def stiffen(robot: Xml.Element, joints: Sequence[str]) -> None:
     """Make joints stiff, and what they carry untouchable, in place: legs that stand still cost no time.
@@ -29,6 +35,41 @@ def remove_links(robot: Xml.Element, links: Sequence[str]) -> None:
         child = node.find("child")
         if node.attrib.get("name") in links or (child is not None and child.attrib["link"] in links):
             robot.remove(node)
+
+
+def on_planar_base(robot: Xml.Element, root: str, joints: tuple[str, str, str]) -> None:
+    """Let a model slide over the floor and turn on it, in place: nobody has to balance it.
+
+    Args:
+        robot: The model.
+        root: Its root link.
+        joints: Names of the joints that are put before it: along x, along y, about z.
+    """
+    carrier = "floor"
+    robot.insert(0, _small_link(carrier))
+    for number, (name, axis) in enumerate(zip(joints, ("1 0 0", "0 1 0", "0 0 1"), strict=True)):
+        turns = number == 2
+        carried = root if turns else f"{name}_link"
+        if not turns:
+            robot.append(_small_link(carried))
+        joint = Xml.SubElement(robot, "joint", {"name": name, "type": "revolute" if turns else "prismatic"})
+        Xml.SubElement(joint, "parent", {"link": carrier})
+        Xml.SubElement(joint, "child", {"link": carried})
+        Xml.SubElement(joint, "axis", {"xyz": axis})
+        far = _FARTHEST_RAD if turns else _FARTHEST_M
+        limit = {"lower": str(-far), "upper": str(far), "effort": "5000", "velocity": "10"}
+        Xml.SubElement(joint, "limit", limit)
+        carrier = carried
+
+
+def _small_link(name: str) -> Xml.Element:
+    """A link without shape; engines want what moves to have a mass."""
+    link = Xml.Element("link", {"name": name})
+    inertial = Xml.SubElement(link, "inertial")
+    Xml.SubElement(inertial, "mass", {"value": "1"})
+    moments = {axis: "0.01" if axis in ("ixx", "iyy", "izz") else "0" for axis in _MOMENTS}
+    Xml.SubElement(inertial, "inertia", moments)
+    return link
 
 
 def _remove_parts(node: Xml.Element, *tags: str) -> None:

@@ -45,6 +45,7 @@ class WholeBody:
         tools: Mapping[str, Tensor],
         *,
         rest: Mapping[str, float],
+        base: str | None = None,
         cfg: WholeBodyCfg | None = None,
     ) -> None:
         """Read a robot.
@@ -53,13 +54,14 @@ class WholeBody:
             usd: Its file.
             tools: By link, the frame that is controlled, in the link's. Shape (4, 4).
             rest: Posture to be near to, by joint (rad or m); 0 where missing.
+            base: Link to begin at, which something else moves; None begins at the root.
             cfg: How to solve.
 
         Raises:
             UserError: If the file has no such link, or joints of other kinds lead to it.
         """
         self._cfg = cfg or WholeBodyCfg()
-        paths = {link: joints_to(str(usd), link) for link in tools}
+        paths = {link: joints_to(str(usd), link, base) for link in tools}
         known = {joint.name: joint for path in paths.values() for joint in path if joint.kind != "fixed"}
         self.names = tuple(known)
         """Joints that move, those of the first end effector from the base on, then what others add. D of them."""

@@ -61,3 +61,22 @@ def action_to_gripper(env: Any, actions: Tensor) -> dict[str, Tensor]:
         Gripper command per end effector. Shape (N, G) each.
     """
     return env.actions_to_gripper_actions(actions)
+
+
+def drive_base(env: Any, actions: Tensor, velocities: Tensor) -> Tensor:
+    """Actions with the base's velocity as somebody says it, where they do.
+
+    Args:
+        env: The environment, unwrapped.
+        actions: Shape (N, A).
+        velocities: NaN where nobody says anything. Shape (N, 3).
+
+    Returns:
+        Shape (N, A).
+    """
+    columns = getattr(env, "base_columns", None)
+    if columns is None:
+        return actions
+    driven = actions.clone()
+    driven[:, columns] = torch.where(velocities.isnan(), actions[:, columns], velocities.to(actions))
+    return driven

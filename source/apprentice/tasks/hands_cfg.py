@@ -94,6 +94,8 @@ class HandsTaskCfg(ManagerBasedRLEnvCfg, MimicEnvCfg):
     """What resets draw at present."""
     object_symmetry: dict[str, int] = field(default_factory=dict)
     """Order of each object's rotational symmetry about its vertical axis; 1 for those that are not named."""
+    loose_objects: tuple[str, ...] = ()
+    """Objects that no subtask is about and nobody follows, such as a second table that resets move."""
 
     def __post_init__(self):
         super().__post_init__()  # pyright: ignore[reportAttributeAccessIssue]

@@ -45,7 +45,8 @@ class HandsMimicEnv(ManagerBasedRLMimicEnv):
 
     def get_object_poses(self, env_ids: Sequence[int] | None = None) -> dict[str, Tensor]:
         """Pose of each object, in the environment's frame. Shape (K, 4, 4) each."""
-        poses = {name: self.object_pose(name) for name in self.scene.rigid_objects}
+        loose = getattr(self.cfg, "loose_objects", ())
+        poses = {name: self.object_pose(name) for name in self.scene.rigid_objects if name not in loose}
         return poses if env_ids is None else {name: pose[env_ids] for name, pose in poses.items()}
 
     def target_eef_poses_to_actions(self, targets: dict[str, Tensor], grippers: dict[str, Tensor]) -> Tensor:

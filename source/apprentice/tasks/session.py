@@ -124,6 +124,10 @@ class Session:
         """End-effector poses in the environment frame. Shapes (N, 4, 4). Empty for tasks without Mimic methods."""
         return {name: self.env.get_robot_eef_pose(name, env_ids=None) for name in self.task_info.eef_names}
 
+    def base_pose(self) -> torch.Tensor | None:
+        """Where a robot that walks stands and faces, environment frame, shape (N, 4, 4); None for those that don't."""
+        return getattr(self.env, "base_pose", None)
+
     def object_poses(self) -> dict[str, torch.Tensor]:
         """Object poses in the environment frame. Shapes (N, 4, 4). Empty for tasks without Mimic methods."""
         return self.env.get_object_poses() if self.task_info.mimic else {}

@@ -18,8 +18,12 @@ class Bindings:
     """Speed of the hand while a key is held (m/s), before the speed setting of the page."""
     turn_speed_rad_s: float = 1.2
     """Turning speed of the hand while a key is held (rad/s)."""
+    walk_speed_m_s: float = 0.5
+    """Speed of the base of a robot that walks while a key is held (m/s)."""
+    walk_turn_speed_rad_s: float = 0.8
+    """Its turning speed (rad/s)."""
     fine_scale: float = 0.25
-    """What is left of both speeds while the key `fine` is held."""
+    """What is left of all speeds while the key `fine` is held."""
     forward: str = "KeyW"
     """+x of the command frame."""
     back: str = "KeyS"
@@ -38,6 +42,8 @@ class Bindings:
     yaw_left: str = "KeyC"
     """About +z."""
     yaw_right: str = "KeyV"
+    walk: str = "KeyB"
+    """While held, the keys for forward, back, left, right and yaw walk and turn a robot that can, as it faces."""
     grip: str = "KeyK"
     """Opens a closed gripper and closes an open one."""
     fine: str = "ShiftLeft"
@@ -58,7 +64,7 @@ class Bindings:
     """The subtask that is next is complete now."""
 
     def __post_init__(self) -> None:
-        for name in ("speed_m_s", "turn_speed_rad_s", "fine_scale"):
+        for name in (f.name for f in fields(self) if f.type == "float"):
             value: float = getattr(self, name)
             if not 0.0 < value < 10.0:
                 raise UserError(f"Expected {name} to be above 0 and below 10, found {value}.")
@@ -109,16 +115,19 @@ class Bindings:
         """The key of every action."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.type == "str"}
 
-    def table(self, *, arms: int = 1) -> list[dict[str, str]]:
+    def table(self, *, arms: int = 1, walks: bool = False) -> list[dict[str, str]]:
         """What an operator has to know, in rows of "keys" and "does".
 
         Args:
             arms: How many arms the robot has; with one there is nothing to choose.
+            walks: Whether it has a base to drive.
         """
-        rows = [(" / ".join(label(getattr(self, action)) for action in actions), does) for actions, does in _ROWS]
-        if arms == 1:
-            rows = [row for row, (actions, _) in zip(rows, _ROWS, strict=True) if actions != ("next_arm",)]
-        return [{"keys": keys, "does": does} for keys, does in rows]
+        useless = {name for name, useful in (("next_arm", arms > 1), ("walk", walks)) if not useful}
+        return [
+            {"keys": " / ".join(label(getattr(self, action)) for action in actions), "does": does}
+            for actions, does in _ROWS
+            if useless.isdisjoint(actions)
+        ]
 
 
 _ROWS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -128,6 +137,7 @@ _ROWS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("roll_left", "roll_right"), "roll"),
     (("pitch_down", "pitch_up"), "pitch"),
     (("yaw_left", "yaw_right"), "turn left / right"),
+    (("walk",), "walk and turn with these keys, while held"),
     (("grip",), "open / close the gripper"),
     (("fine",), "slow, while held"),
     (("next_arm",), "next arm"),

@@ -21,6 +21,12 @@ class HandFollower:
         self._clutch: Clutch | None = None
         self._turn: Turn = np.eye(3)
 
+    def carry(self, motion: Pose) -> None:
+        """Go along with a base that moved under the robot. Shape (4, 4)."""
+        self._turn = motion[:3, :3] @ self._turn
+        if self._clutch is not None:
+            self._clutch.carry(motion)
+
     def update(self, frame: TeleopFrame, hand: Hand, target: Pose, turn: Turn | None) -> Pose | None:
         """Advance by one frame.
 

@@ -68,6 +68,10 @@ class Hand:
     """Finger joints, where the device measures them (rad)."""
 
 
+BaseVelocity = NDArray[np.float64]
+"""Velocity of a robot's base forward (m/s), to the left (m/s) and of turning left (rad/s), as it faces. Shape (3,)."""
+
+
 @dataclass(kw_only=True, frozen=True)
 class TeleopFrame:
     """One reading of a device."""
@@ -76,6 +80,9 @@ class TeleopFrame:
     """When it was taken, on the monotonic clock of the session."""
     hands: Mapping[str, Hand] = field(default_factory=dict[str, Hand])
     """By name of the end effector that the hand drives."""
+    base: BaseVelocity | None = None
+    """Wanted velocity of the robot's base, for one that walks; None from who says nothing about it: then it keeps up
+    with the hand. Shape (3,)."""
     buttons: frozenset[str] = frozenset()
     """Names of the buttons that are held."""
     axes: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -98,6 +105,8 @@ def problem(frame: TeleopFrame) -> str | None:
         return f"expected a finite time, got {frame.time_s}"
     if not np.isfinite(frame.operator_yaw_rad):
         return f"expected a finite yaw of the operator, got {frame.operator_yaw_rad}"
+    if frame.base is not None and (frame.base.shape != (3,) or not bool((np.abs(frame.base) <= _HUGE).all())):
+        return f"expected a finite velocity of the base, of shape (3,), got {frame.base.tolist()}"
     for name, hand in frame.hands.items():
         if not hand.tracked:
             return f"the {name} hand is not tracked"

@@ -29,6 +29,7 @@ FRAME_SCHEMA: dict[str, Any] = {
                 },
             },
         },
+        "base": {"anyOf": [{"type": "null"}, {"type": "array", "items": _NUMBER}]},
         "buttons": {"type": "array", "items": {"type": "string"}},
         "axes": {"type": "object", "additionalProperties": _NUMBER},
         "events": {"type": "array", "items": {"enum": [*Command]}},
@@ -44,6 +45,7 @@ def frame_to_json(frame: TeleopFrame) -> dict[str, Any]:
     return {
         "time_s": _number(frame.time_s),
         "hands": {name: _hand(hand) for name, hand in frame.hands.items()},
+        "base": None if frame.base is None else [_number(value) for value in frame.base.tolist()],
         "buttons": sorted(frame.buttons),
         "axes": {name: _number(value) for name, value in frame.axes.items()},
         "events": list(frame.events),
@@ -57,6 +59,7 @@ def frame_from_json(given: dict[str, Any]) -> TeleopFrame:
     return TeleopFrame(
         time_s=float(given["time_s"]),
         hands={name: _as_hand(hand) for name, hand in given["hands"].items()},
+        base=None if given.get("base") is None else np.array([float(value) for value in given["base"]]),
         buttons=frozenset(given["buttons"]),
         axes={name: float(value) for name, value in given["axes"].items()},
         events=tuple(Command(event) for event in given["events"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -55,6 +56,7 @@ class Retarget:
         self._waiting: set[tuple[str, int]] = set()
         self._followers: dict[tuple[str, int], HandFollower] = {}
         self._num_envs = num_envs
+        self._base: Tensor | None = None
 
     def reset(
         self, env_ids: Sequence[int], eef_poses: Mapping[str, Tensor], grips: Mapping[str, Tensor] | None = None
@@ -69,6 +71,8 @@ class Retarget:
                 once.
         """
         ids = list(env_ids)
+        if self._base is not None:
+            self._base[ids] = torch.nan  # how it came to where it is now is not the operator's doing
         for name, current in eef_poses.items():
             if name not in self._targets:
                 self._targets[name] = current.clone()
@@ -82,29 +86,46 @@ class Retarget:
                     self._waiting.add((name, env_id))
 
     def targets(
-        self, frames: Sequence[TeleopFrame | None], eef_poses: Mapping[str, Tensor]
+        self,
+        frames: Sequence[TeleopFrame | None],
+        eef_poses: Mapping[str, Tensor],
+        base_pose: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Move the targets by one control step.
 
         Args:
             frames: One per environment; None stands still.
             eef_poses: By end effector, as they are now. Shape (N, 4, 4).
+            base_pose: Where a robot that walks is now: with a base that the operator drives, targets go along. Shape
+                (N, 4, 4).
 
         Returns:
             By end effector the pose to command, shape (N, 4, 4), and the gripper command, 1 open to -1 closed, shape
             (N, 1).
         """
         commands: dict[str, Tensor] = {}
+        gone = self._gone(frames, base_pose)
         for name, current in eef_poses.items():
-            start = self._targets[name]
+            start = self._targets[name] if gone is None else gone @ self._targets[name]
             twist = self._limited(self._twists(name, frames, current))
             self._targets[name] = self._inside(self._leashed(moved(start, twist, self._dt), current), start)
-            self._follow_hands(name, frames)
+            self._follow_hands(name, frames, gone)
             for env_id, frame in enumerate(frames):
                 if frame is not None and name in frame.hands:
                     self._take_grip(name, env_id, min(1.0, max(0.0, frame.hands[name].grip)))
             commands[name] = self._inside(moved(self._targets[name], twist, self._cfg.lead_s), self._targets[name])
         return commands, {name: 1.0 - 2.0 * grip for name, grip in self._grip.items()}
+
+    def _gone(self, frames: Sequence[TeleopFrame | None], base_pose: Tensor | None) -> Tensor | None:
+        """How the base has moved since the last step where the operator drives it. Shape (N, 4, 4)."""
+        if base_pose is None:
+            return None
+        before = torch.full_like(base_pose, torch.nan) if self._base is None else self._base
+        self._base = base_pose.clone()
+        driven = torch.tensor([frame is not None and frame.base is not None for frame in frames])
+        known = driven.to(base_pose.device) & ~before.isnan().any(-1).any(-1)
+        motion = base_pose @ poses.inverse(torch.where(known[:, None, None], before, base_pose))
+        return torch.where(known[:, None, None], motion, torch.eye(4).to(motion))
 
     def _twists(self, name: str, frames: Sequence[TeleopFrame | None], like: Tensor) -> Tensor:
         """Wanted velocities in the environments' axes. Shape (N, 6)."""
@@ -116,7 +137,11 @@ class Retarget:
 
     def _turn(self, name: str, env_id: int, frame: TeleopFrame) -> NDArray[np.float64] | None:
         eef = self._targets[name][env_id, :3, :3].double().numpy(force=True)
-        return to_environment(frame, eef, self._cfg.base_yaw_rad)
+        base_yaw_rad = self._cfg.base_yaw_rad
+        if self._base is not None:
+            facing = self._base[env_id, :2, 0].tolist()
+            base_yaw_rad = math.atan2(facing[1], facing[0])
+        return to_environment(frame, eef, base_yaw_rad)
 
     def _take_grip(self, name: str, env_id: int, grip: float) -> None:
         """Follow the device, once it agreed with how the gripper is: an episode does not begin with a drop."""
@@ -126,7 +151,7 @@ class Retarget:
             self._waiting.discard((name, env_id))
         self._grip[name][env_id] = grip
 
-    def _follow_hands(self, name: str, frames: Sequence[TeleopFrame | None]) -> None:
+    def _follow_hands(self, name: str, frames: Sequence[TeleopFrame | None], gone: Tensor | None) -> None:
         for env_id, frame in enumerate(frames):
             hand = frame.hands.get(name) if frame else None
             if frame is None or hand is None or hand.pose is None:
@@ -136,6 +161,8 @@ class Retarget:
             if follower is None:
                 follower = HandFollower(self._cfg.clutch, self._cfg.smoothing, self._dt)
                 self._followers[name, env_id] = follower
+            if gone is not None:
+                follower.carry(gone[env_id].double().numpy(force=True))
             start = self._targets[name][env_id]
             goal = follower.update(frame, hand, start.double().numpy(force=True), self._turn(name, env_id, frame))
             if goal is not None:

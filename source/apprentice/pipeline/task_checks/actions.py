@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from apprentice.pipeline.task_checks.check import Check, CheckTaskCfg, judged
-from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_angle
+from apprentice.poses import exp_rotation, make_pose, position, rotation, rotation_angle, rotation_z
 from apprentice.tasks.eef_maps import action_to_gripper, action_to_target, target_to_action
 
 ROUND_TRIP_M = 1e-4
@@ -59,9 +60,10 @@ def _reaches(session: Any, ids: list[int], cfg: CheckTaskCfg) -> Iterator[Check]
         arrived = torch.zeros(len(ids), dtype=torch.bool)
         for eef in session.task_info.eef_names:
             session.reset(ids, [cfg.seed + number for number in ids])
-            goal = position(session.object_poses()[name]).clone()
+            pose = session.object_poses()[name]
+            goal = position(pose).clone()
             goal[:, 2] += ABOVE_M
-            arrived |= _sent(session, eef, goal).cpu()
+            arrived |= _sent(session, eef, goal, _turn(session, name, pose)).cpu()
         missed[name] = int((~arrived).sum())
     far = {name: count for name, count in missed.items() if count}
     yield judged(
@@ -73,14 +75,25 @@ def _reaches(session: Any, ids: list[int], cfg: CheckTaskCfg) -> Iterator[Check]
     )
 
 
-def _sent(session: Any, eef: str, goal: Tensor) -> Tensor:
-    """Move one hand straight to a place, the others stay. Whether it got there. Shape (N,)."""
+def _turn(session: Any, name: str, pose: Tensor) -> Tensor:
+    """How far a robot that walks turns about the vertical to face an object as it lies; 0 for others. Shape (N,)."""
+    yaw = torch.atan2(pose[:, 1, 0], pose[:, 0, 0])
+    if session.base_pose() is None:
+        return torch.zeros_like(yaw)
+    period = 2 * math.pi / session.task_info.symmetry.get(name, 1)
+    return torch.remainder(yaw + period / 2, period) - period / 2
+
+
+def _sent(session: Any, eef: str, goal: Tensor, turn: Tensor) -> Tensor:
+    """Move one hand straight to a place, turning it on the way; the others stay. Whether it got there. Shape (N,)."""
     stay: Mapping[str, Tensor] = session.eef_poses()
     grips = action_to_gripper(session.env, session.neutral_actions())
+    begun = (goal - position(stay[eef])).norm(dim=-1).clamp_min(1e-6)
     for _ in range(round(_SECONDS * session.control_hz)):
         here = session.eef_poses()[eef]
         way = goal - position(here)
         ahead = way * (_AHEAD_M / way.norm(dim=-1, keepdim=True).clamp_min(1e-6)).clamp_max(1.0)
-        target = make_pose(position(here) + ahead, rotation(stay[eef]))
+        share = (1 - way.norm(dim=-1) / begun).clamp(0.0, 1.0)
+        target = make_pose(position(here) + ahead, rotation_z(share * turn) @ rotation(stay[eef]))
         session.step(target_to_action(session.env, {**stay, eef: target}, grips))
     return (goal - position(session.eef_poses()[eef])).norm(dim=-1) < ARRIVED_M

@@ -21,6 +21,7 @@ from apprentice.tasks.hands_env import hand_pos, hand_quat
 
 from .mdp import scene
 from .mdp.actions import WholeBodyActionCfg
+from .mdp.base import KeepUpCfg, PlanarBaseActionCfg
 
 _CONTACT_S = 0.006
 """How fast an object is pushed out of a finger."""
@@ -51,11 +52,12 @@ class HumanoidSceneCfg(InteractiveSceneCfg):
 
 @configclass
 class HandsActionsCfg:
-    """The hands' motion, then the grip of each; None for a hand that takes no part."""
+    """The hands' motion, the grip of each, and the base; None for a hand that takes no part, or without a base."""
 
     reach: Any = None
     left_grip: Any = None
     right_grip: Any = None
+    base: Any = None
 
 
 @configclass
@@ -88,6 +90,8 @@ class HumanoidTaskCfg(HandsTaskCfg):
     """Its id."""
     humanoid: Any = None
     """The robot, a `Humanoid`."""
+    keep_up: KeepUpCfg = KeepUpCfg()
+    """Of a robot on a base: how that keeps up with the hand where nobody says what it is to do."""
     scene: Any = HumanoidSceneCfg(num_envs=1, env_spacing=3.0)
     actions: Any = HandsActionsCfg()
 
@@ -99,6 +103,8 @@ class HumanoidTaskCfg(HandsTaskCfg):
         self.actions.reach = _reach(self.humanoid, hands)
         for eef, hand in hands.items():
             setattr(self.actions, f"{eef}_grip", _grip(hand))
+        if self.humanoid.base is not None:
+            self.actions.base = PlanarBaseActionCfg(asset_name="robot", base=self.humanoid.base)
         super().settle(name)
 
 
@@ -107,6 +113,7 @@ def _reach(humanoid: Humanoid, hands: Mapping[str, DexterousHand]) -> WholeBodyA
     return WholeBodyActionCfg(
         asset_name="robot",
         tools={hand.link: hand.grasp for hand in hands.values()},
+        base=None if humanoid.base is None else humanoid.base.link,
         scale=0.45,  # evens out unsteady commands: the joints alone would follow each of them within a step
         solver=WholeBodyCfg(reluctance=dict.fromkeys(humanoid.waist_joints, 4.0)),
     )

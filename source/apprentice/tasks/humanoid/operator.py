@@ -9,6 +9,8 @@ from .mdp.places import ASIDE_M, HANDLE_M, MEETING_M, WAITING_M
 
 _BACK = (0.0, 0.0, -0.16)
 """How far short of what it takes a hand stops first, in its axes: its fingers are long."""
+_BEFORE = (0.0, 0.0, -0.4)
+"""How far short of the other table's pad a hand with the brick comes first, in its axes: so far before the table."""
 _FREE = (0.0, -0.02, 0.0)
 """How far the right hand moves aside, in its axes, until its fingers do not touch what it released."""
 _ON_PAD_M = 0.065
@@ -26,6 +28,11 @@ def pick_place(info: TaskInfo) -> tuple[Oracle, ...]:
     return _with_hands({"right": _stand_on_pad()})
 
 
+def walk_pick_place(info: TaskInfo) -> tuple[Oracle, ...]:
+    """The way through the WalkPickPlace task."""
+    return _with_hands({"right": _carry_to_pad()})
+
+
 def handover(info: TaskInfo) -> tuple[Oracle, ...]:
     """The way through the Handover tasks, for each hand."""
     return _with_hands({"left": _take(), "right": _give()})
@@ -40,13 +47,14 @@ def _with_hands(ways: dict[str, Stage]) -> tuple[Oracle, ...]:
     return tuple(Oracle(eef=eef, stages=(way,), held=FORWARD, miss_m=-_BACK[2]) for eef, way in ways.items())
 
 
-def _stand_on_pad() -> Stage:
-    """Take the brick and stand it on the pad."""
+def _stand_on_pad(*by: Waypoint) -> Stage:
+    """Take the brick, bring it to some places on the way, and stand it on the pad."""
     waypoints = (
         Waypoint(about="brick", height_m=0.0, closed=False, off_m=_BACK),
         Waypoint(about="brick", height_m=0.0, closed=False, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
         Waypoint(about=None, height_m=0.08, closed=True, brings="brick"),
+        *by,
         Waypoint(about="pad", height_m=_ON_PAD_M + 0.06, closed=True, brings="brick"),
         Waypoint(about="pad", height_m=_ON_PAD_M, closed=True, careful=True, brings="brick"),
         _WAIT,
@@ -54,6 +62,13 @@ def _stand_on_pad() -> Stage:
         Waypoint(about=None, height_m=0.0, closed=False, off_m=_BACK),
     )
     return Stage(waypoints=waypoints)
+
+
+def _carry_to_pad() -> Stage:
+    """The same with the pad on another table, to which the robot comes from the front."""
+    return _stand_on_pad(
+        Waypoint(about="pad", height_m=_ON_PAD_M + 0.06, closed=True, off_m=_BEFORE, brings="brick"),
+    )
 
 
 def _give() -> Stage:

@@ -88,6 +88,7 @@ class Combined:
         return TeleopFrame(
             time_s=0.0,
             hands={name: self._hand(name, frames) for name in _names(frames.values())},
+            base=next((frame.base for frame in frames.values() if frame.base is not None), None),
             buttons=frozenset().union(*(frame.buttons for frame in frames.values())),
             axes={name: value for frame in frames.values() for name, value in frame.axes.items()},
             command_frame=self._frame_of,

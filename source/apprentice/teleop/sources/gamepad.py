@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apprentice.teleop.frame import REWIND, Command, Twist
+from apprentice.teleop.frame import REWIND, BaseVelocity, Command, Twist
 from apprentice.teleop.sources.arms import Arms
 from apprentice.teleop.sources.messages import Pad
 
@@ -26,9 +26,13 @@ TABLE: list[dict[str, str]] = [
     {"keys": "D-pad left / right", "does": "next arm"},
 ]
 """What an operator has to know, as for the keyboard."""
+WALKING: list[dict[str, str]] = [
+    {"keys": "D-pad up / down", "does": "the sticks walk and turn the robot / move its hand again"}
+]
+"""The same of a robot that walks."""
 
 _A, _B, _X, _Y, _LB, _RB, _LT, _RT, _VIEW, _MENU = range(10)
-_PAD_LEFT, _PAD_RIGHT = 14, 15
+_PAD_UP, _PAD_DOWN, _PAD_LEFT, _PAD_RIGHT = 12, 13, 14, 15
 _COMMANDS = {
     _A: Command.TOGGLE,
     _X: Command.MARK,
@@ -46,6 +50,10 @@ class GamepadCfg:
     """Turning speed at full deflection."""
     dead_zone: float = 0.12
     """Deflection below which a stick rests. The rest of the way is stretched, so that motion begins at zero."""
+    walk_speed_m_s: float = 0.6
+    """Speed of the base of a robot that walks, at full deflection."""
+    walk_turn_speed_rad_s: float = 1.0
+    """Its turning speed."""
     fine_scale: float = 0.2
     """What is left of the speeds with the left trigger pulled through."""
 
@@ -53,8 +61,14 @@ class GamepadCfg:
 class Gamepad:
     """Reads the pads that a browser reports. With several, all drive the same arm, one at a time does best."""
 
-    def __init__(self, arms: Arms, cfg: GamepadCfg | None = None) -> None:
+    def __init__(self, arms: Arms, cfg: GamepadCfg | None = None, *, walks: bool = False) -> None:
+        """Args:
+        arms: What it drives.
+        cfg: How fast.
+        walks: Whether the robot has a base to drive.
+        """
         self.arms = arms
+        self._walks, self._walking = walks, False
         self._cfg = cfg or GamepadCfg()
         self._pads: Sequence[Pad] = ()
         self._held: frozenset[tuple[int, int]] = frozenset()
@@ -65,6 +79,8 @@ class Gamepad:
         pressed = {button for _, button in held - self._held}
         self._pads, self._held = pads, held
         self.arms.next((_PAD_RIGHT in pressed) - (_PAD_LEFT in pressed))
+        if self._walks and pressed & {_PAD_UP, _PAD_DOWN}:
+            self._walking = _PAD_UP in pressed
         if pressed & {_RB, _RT}:
             self.arms.toggle()
         return tuple(command for button, command in _COMMANDS.items() if button in pressed)
@@ -75,10 +91,24 @@ class Gamepad:
         Args:
             speed: Setting of the operator; 1 is as configured.
         """
-        total = np.zeros(6)
-        for pad in self._pads:
-            total += self._way(pad)
-        return np.clip(total, -1, 1) * np.repeat((self._cfg.speed_m_s, self._cfg.turn_speed_rad_s), 3) * speed
+        if self._walking:
+            return np.zeros(6)
+        return self._total() * np.repeat((self._cfg.speed_m_s, self._cfg.turn_speed_rad_s), 3) * speed
+
+    def base(self, speed: float = 1.0) -> BaseVelocity:
+        """Wanted velocity of the base of a robot that walks. Shape (3,).
+
+        Args:
+            speed: Setting of the operator; 1 is as configured.
+        """
+        if not self._walking:
+            return np.zeros(3)
+        fastest = np.repeat((self._cfg.walk_speed_m_s, self._cfg.walk_turn_speed_rad_s), (2, 1))
+        return self._total()[[0, 1, 5]] * fastest * speed
+
+    def _total(self) -> Twist:
+        """Which way all pads together point, -1 to 1. Shape (6,)."""
+        return np.clip(np.sum([self._way(pad) for pad in self._pads], axis=0, initial=0.0), -1, 1) + np.zeros(6)
 
     @property
     def buttons(self) -> frozenset[str]:
@@ -90,7 +120,8 @@ class Gamepad:
         """What an operator should know."""
         if not self._pads:
             return "press any button of the gamepad"
-        return "; ".join(filter(None, (self._pads[0].id, self.arms.detail)))
+        walking = "walks" if self._walking else ""
+        return "; ".join(filter(None, (self._pads[0].id, walking, self.arms.detail)))
 
     @property
     def connected(self) -> bool:

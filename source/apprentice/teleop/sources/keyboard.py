@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from apprentice.teleop.bindings import Bindings, label
-from apprentice.teleop.frame import REWIND, Command, Twist
+from apprentice.teleop.frame import REWIND, BaseVelocity, Command, Twist
 from apprentice.teleop.sources.arms import Arms
 
 _AXES = (
@@ -16,14 +16,20 @@ _AXES = (
     ("pitch_down", "pitch_up"),
     ("yaw_left", "yaw_right"),
 )
+_WALKING = (("forward", "back"), ("left", "right"), ("yaw_left", "yaw_right"))
 _COMMANDS = (Command.START, Command.PAUSE, Command.SAVE, Command.DISCARD, Command.UNDO, Command.MARK)
 
 
 class Keyboard:
     """Reads sets of held keys, named as `KeyboardEvent.code`."""
 
-    def __init__(self, bindings: Bindings, arms: Arms) -> None:
-        self.arms = arms
+    def __init__(self, bindings: Bindings, arms: Arms, *, walks: bool = False) -> None:
+        """Args:
+        bindings: What the keys do.
+        arms: What they drive.
+        walks: Whether the robot has a base to drive.
+        """
+        self.arms, self._walks = arms, walks
         self._bindings, self._key = bindings, bindings.keys()
         self._moving = {self._key[name] for pair in _AXES for name in pair}
         self._held: frozenset[str] = frozenset()
@@ -49,11 +55,30 @@ class Keyboard:
         Args:
             speed: Setting of the operator; 1 is as bound.
         """
+        if self._walking:
+            return np.zeros(6)
+        return self._ways(_AXES) * np.repeat((self._bindings.speed_m_s, self._bindings.turn_speed_rad_s), 3) * speed
+
+    def base(self, speed: float = 1.0) -> BaseVelocity:
+        """Wanted velocity of the base of a robot that walks. Shape (3,).
+
+        Args:
+            speed: Setting of the operator; 1 is as bound.
+        """
+        if not self._walking:
+            return np.zeros(3)
+        fastest = np.repeat((self._bindings.walk_speed_m_s, self._bindings.walk_turn_speed_rad_s), (2, 1))
+        return self._ways(_WALKING) * fastest * speed
+
+    @property
+    def _walking(self) -> bool:
+        return self._walks and self._key["walk"] in self._held
+
+    def _ways(self, pairs: tuple[tuple[str, str], ...]) -> Twist:
+        """Which way each pair of keys points, -1 to 1; less while the key for slow is held. Shape (n,)."""
         held = self._held - self._stale
-        ways = [float(self._key[more] in held) - float(self._key[less] in held) for more, less in _AXES]
-        if self._key["fine"] in held:
-            speed *= self._bindings.fine_scale
-        return np.array(ways) * np.repeat((self._bindings.speed_m_s, self._bindings.turn_speed_rad_s), 3) * speed
+        ways = np.array([float(self._key[more] in held) - float(self._key[less] in held) for more, less in pairs])
+        return ways * (self._bindings.fine_scale if self._key["fine"] in held else 1.0)
 
     @property
     def buttons(self) -> frozenset[str]:

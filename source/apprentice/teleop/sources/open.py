@@ -77,6 +77,7 @@ def open_sources(
     bindings: Bindings | None = None,
     *,
     camera_yaws: Mapping[str, float] | None = None,
+    walks: bool = False,
 ) -> Opened:
     """Make the sources that an operator asked for. Nothing is started yet.
 
@@ -85,6 +86,7 @@ def open_sources(
         eefs: End effectors of the robot.
         bindings: What the keys do.
         camera_yaws: By camera, how far the direction that it looks in is turned from the robot's x (rad).
+        walks: Whether the robot has a base to drive.
 
     Raises:
         UserError: If a word means nothing, two mean the same, or a system library is missing.
@@ -111,7 +113,7 @@ def open_sources(
             pucks.append(remote)
             receivers["spacemouse"] = remote
     arms = {name: list(dict.fromkeys(names)) for name, names in drives.items()}
-    page = PageSource(eefs, bindings=bindings, devices=arms, camera_yaws=camera_yaws)
+    page = PageSource(eefs, bindings=bindings, devices=arms, camera_yaws=camera_yaws, walks=walks)
     return Opened(
         source=Combined([page, *pucks]),
         parts=(page, *pucks),

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from apprentice.teleop.bindings import Bindings
-from apprentice.teleop.frame import REWIND, Command, CommandFrame, Hand, TeleopFrame
+from apprentice.teleop.frame import REWIND, BaseVelocity, Command, CommandFrame, Hand, TeleopFrame
 from apprentice.teleop.grips import Trigger
 from apprentice.teleop.remote_clock import RemoteClock
 from apprentice.teleop.sources import gamepad, messages, xr
@@ -44,6 +44,7 @@ class PageSource:
         bindings: Bindings | None = None,
         devices: Sequence[str] | Mapping[str, Sequence[str]] = get_args(PageDevice),
         camera_yaws: Mapping[str, float] | None = None,
+        walks: bool = False,
     ) -> None:
         """Args:
         eefs: End effectors of the robot.
@@ -51,16 +52,17 @@ class PageSource:
         devices: Those of the page's devices that move the robot, or by device the end effectors that it drives. Without
             any, the page still gives commands.
         camera_yaws: By camera, how far the direction that it looks in is turned from the command frame's x (rad).
+        walks: Whether the robot has a base to drive.
         """
         drives = devices if isinstance(devices, Mapping) else dict.fromkeys(devices, eefs)
         if unknown := set(drives) - set(get_args(PageDevice)):
             raise ValueError(f"Expected devices of a page, {', '.join(get_args(PageDevice))}, got {unknown.pop()!r}.")
         self._bindings, self._drives = bindings or Bindings(), {name: tuple(arms) for name, arms in drives.items()}
-        self._camera_yaws = camera_yaws or {}
+        self._camera_yaws, self._walks = camera_yaws or {}, walks
         self._grips = dict.fromkeys(eefs, 0.0)
         self._triggers = {eef: Trigger() for eef in eefs}
-        self._keyboard = Keyboard(self._bindings, Arms(self._drives.get("keyboard", eefs), self._grips))
-        self._gamepad = Gamepad(Arms(self._drives.get("gamepad", eefs), self._grips))
+        self._keyboard = Keyboard(self._bindings, Arms(self._drives.get("keyboard", eefs), self._grips), walks=walks)
+        self._gamepad = Gamepad(Arms(self._drives.get("gamepad", eefs), self._grips), walks=walks)
         self._xr = XrHands(self._drives.get("xr", eefs))
         self._clock, self._lock, self.mailbox = RemoteClock(), threading.Lock(), Mailbox()
         self._input = PageInput(t_s=0.0, visible=True, keys=frozenset(), held=frozenset())
@@ -137,11 +139,13 @@ class PageSource:
 
     def table(self) -> list[dict[str, str]]:
         """What an operator has to know about the devices that this page drives with, in rows of "keys" and "does"."""
-        keys = self._bindings.table(arms=len(self._drives.get("keyboard", "1")))
+        keys = self._bindings.table(arms=len(self._drives.get("keyboard", "1")), walks=self._walks)
         moving = {"start / go on", "pause", "rewind, while held", "save the demo", "discard the demo"}
         rows = keys if "keyboard" in self._drives else [row for row in keys if row["does"] in moving]
-        rows = rows + (gamepad.TABLE if "gamepad" in self._drives else [])
-        return rows + (xr.TABLE if "xr" in self._drives else [])
+        for name, device in (("gamepad", gamepad), ("xr", xr)):
+            if name in self._drives:
+                rows = rows + device.TABLE + (device.WALKING if self._walks else [])
+        return rows
 
     def _update(self, given: PageInput) -> tuple[Command, ...]:
         """Let every device see its part; the keys' commands work even where the keyboard does not move the robot."""
@@ -168,6 +172,7 @@ class PageSource:
         frame = TeleopFrame(
             time_s=self._time_s,
             hands=self._hands(settings),
+            base=self._base(settings.speed) if self._walks else None,
             buttons=buttons,
             axes={"speed": settings.speed},
             events=events,
@@ -187,6 +192,13 @@ class PageSource:
         return {
             eef: replace(tracked.get(eef, Hand()), twist=twist, grip=self._grips[eef]) for eef, twist in twists.items()
         }
+
+    def _base(self, speed: float) -> BaseVelocity | None:
+        """What all devices say about the base; None if only bare hands move the robot."""
+        devices = {"keyboard": self._keyboard, "gamepad": self._gamepad, "xr": self._xr}
+        said = [device.base(speed) for name, device in devices.items() if name in self._drives]
+        parts = [part for part in said if part is not None]
+        return np.sum(parts, axis=0) if parts else None
 
     def _yaw(self, settings: PageSettings) -> float:
         if settings.command_frame is CommandFrame.CAMERA:

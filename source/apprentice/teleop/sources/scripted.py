@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from apprentice.tasks.oracle import Oracle, Stage, Waypoint
-from apprentice.teleop.frame import Command, Hand, Pose, TeleopFrame
+from apprentice.teleop.frame import Command, CommandFrame, Hand, Pose, TeleopFrame
 from apprentice.teleop.sources.base import Mailbox, View
 
 Vector = NDArray[np.float64]
@@ -158,7 +158,9 @@ class ScriptedOperator:
         self._velocity += (wanted - self._velocity) * min(1.0, self._dt / self._cfg.smoothing_s)
         hand = Hand(twist=self._velocity + self._shake(), grip=float(closed))
         events = (Command.START,) if first else ()
-        self._mailbox.put(TeleopFrame(time_s=time_s, hands={self._oracle.eef: hand}, events=events))
+        self._mailbox.put(
+            TeleopFrame(time_s=time_s, hands={self._oracle.eef: hand}, events=events, command_frame=CommandFrame.WORLD)
+        )
 
     def _shake(self) -> Vector:
         scale = self._unsteady * np.repeat((self._cfg.tremor_m_s, self._cfg.tremor_rad_s), 3)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from apprentice.tasks.oracle import Oracle
-from apprentice.teleop.frame import Command, Hand, TeleopFrame
+from apprentice.teleop.frame import Command, CommandFrame, Hand, TeleopFrame
 from apprentice.teleop.sources.base import Mailbox, View
 from apprentice.teleop.sources.scripted import ScriptedCfg, ScriptedOperator
 
@@ -62,7 +62,7 @@ class ScriptedHands:
         hands = {eef: self._moved(operator, eef, time_s, view) for eef, operator in self._hands.items()}
         events = (Command.START,) if self._first else ()
         self._first = False
-        self._mailbox.put(TeleopFrame(time_s=time_s, hands=hands, events=events))
+        self._mailbox.put(TeleopFrame(time_s=time_s, hands=hands, events=events, command_frame=CommandFrame.WORLD))
 
     def _moved(self, operator: ScriptedOperator, eef: str, time_s: float, view: View) -> Hand:
         ahead = operator.waypoint

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apprentice.teleop.frame import REWIND, Command, Hand, Pose
+from apprentice.teleop.frame import REWIND, BaseVelocity, Command, Hand, Pose
+from apprentice.teleop.sources.gamepad import dead_zone
 from apprentice.teleop.sources.messages import Xr, XrHand
 
 TABLE: list[dict[str, str]] = [
@@ -23,6 +24,12 @@ TABLE: list[dict[str, str]] = [
     {"keys": "bare hand", "does": "moves the arm while it is seen; a pinch closes the gripper"},
 ]
 """What an operator has to know, as for the keyboard."""
+WALKING: list[dict[str, str]] = [
+    {"keys": "left stick", "does": "walk forward / back, left / right"},
+    {"keys": "right stick", "does": "the robot turns left / right"},
+    {"keys": "bare hands", "does": "the robot walks along with the hand"},
+]
+"""The same of a robot that walks."""
 
 _STICK, _A, _B = 3, 4, 5
 _COMMANDS = {_A: Command.TOGGLE, _STICK: Command.SAVE}
@@ -35,6 +42,10 @@ class XrHands:
 
     ENGAGE = (0.4, 0.6)
     """A squeeze up to the first lets go, from the second on it holds."""
+    WALK_M_S, WALK_TURN_RAD_S = 0.6, 1.0
+    """Speeds of the base of a robot that walks, at full deflection of a stick."""
+    REST = 0.15
+    """Deflection below which a stick rests."""
     PINCH_M = (0.02, 0.06)
     """Distance of thumb and index finger of a closed pinch, and of an open hand."""
 
@@ -81,6 +92,20 @@ class XrHands:
         """By end effector, the hands of the session. Nobody's hand is missing once it was seen, but it may be lost."""
         found = {eef: self._hand(eef, side) for eef, side in self._sides().items() if side not in self._lost}
         return {eef: hand for eef, hand in found.items() if hand is not None}
+
+    def base(self, speed: float = 1.0) -> BaseVelocity | None:
+        """Wanted velocity of the base of a robot that walks; None from bare hands. Shape (3,).
+
+        Args:
+            speed: Setting of the operator; 1 is as usual.
+        """
+        held = {side: hand for side, hand in (self._xr.hands if self._xr else {}).items() if not hand.is_hand}
+        if not held:
+            return None
+        sticks = {side: dead_zone(np.array([0.0, 0.0, *hand.axes][-2:]), self.REST) for side, hand in held.items()}
+        across, along = sticks.get("left", np.zeros(2))
+        turn, _ = sticks.get("right", np.zeros(2))
+        return np.array((-along, -across, -turn)) * np.repeat((self.WALK_M_S, self.WALK_TURN_RAD_S), (2, 1)) * speed
 
     @property
     def buttons(self) -> frozenset[str]:

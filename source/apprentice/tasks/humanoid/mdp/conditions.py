@@ -50,6 +50,18 @@ def lifted(env: Any, eef: str, name: str, low_m: float, high_m: float, height_m:
     return held(env, eef, name, low_m, high_m) & (position(env.object_pose(name))[:, 2] > height_m)
 
 
+def carried_off(
+    env: Any, eef: str, name: str, low_m: float, high_m: float, from_m: tuple[float, float], beyond_m: float
+) -> Tensor:
+    """Whether a hand holds an object farther than `beyond_m` from a place, seen from above (m). Shape (N,).
+
+    The place is in the environment's frame. Other arguments as of `held`.
+    """
+    off = position(env.object_pose(name))[:, :2]
+    far = torch.linalg.vector_norm(off - torch.tensor(from_m, device=off.device), dim=1) > beyond_m
+    return held(env, eef, name, low_m, high_m) & far
+
+
 def released(env: Any, eef: str) -> Tensor:
     """Whether a hand is open. Shape (N,)."""
     return closure(env, eef).mean(1) < OPEN

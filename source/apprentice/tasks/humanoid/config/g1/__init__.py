@@ -2,4 +2,4 @@
 
 from apprentice.tasks.humanoid.registration import register_for
 
-register_for("G1", __name__)
+register_for("G1", __name__, walks=True)

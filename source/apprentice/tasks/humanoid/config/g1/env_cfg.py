@@ -6,10 +6,11 @@ from typing import Any
 
 from isaaclab.utils import configclass
 
-from apprentice.robots.g1 import HUMANOID
+from apprentice.robots.g1 import HUMANOID, HUMANOID_ON_BASE
 from apprentice.tasks.humanoid.handover_env_cfg import HandoverEnvCfg
 from apprentice.tasks.humanoid.lift_box_env_cfg import LiftBoxEnvCfg
 from apprentice.tasks.humanoid.pick_place_env_cfg import PickPlaceEnvCfg
+from apprentice.tasks.humanoid.walk_pick_place_env_cfg import WalkPickPlaceEnvCfg
 
 
 @configclass
@@ -34,3 +35,11 @@ class PickPlaceG1EnvCfg(PickPlaceEnvCfg):
 
     task_id: str = "Apprentice-PickPlace-G1"
     humanoid: Any = HUMANOID
+
+
+@configclass
+class WalkPickPlaceG1EnvCfg(WalkPickPlaceEnvCfg):
+    """Carry the brick to the other table, and stand it on the pad there."""
+
+    task_id: str = "Apprentice-WalkPickPlace-G1"
+    humanoid: Any = HUMANOID_ON_BASE
