@@ -37,6 +37,11 @@ SERVED = (
     "IsaacContrib-Stack-Cube-SO101",
     "IsaacContrib-Stack-Cube-SO101-IK-Abs",
     "IsaacContrib-Stack-Cube-SO101-Joint-Teleop",
+    "IsaacContrib-PickPlace-GR1T2-Abs",
+    "IsaacContrib-PickPlace-GR1T2-WaistEnabled-Abs",
+    "Isaac-PickPlace-GR1T2-Abs-Mimic-v0",
+    "Isaac-PickPlace-GR1T2-WaistEnabled-Abs-Mimic-v0",
+    "IsaacContrib-PickPlace-FixedBaseUpperBodyIK-G1-Abs",
 )
 
 
@@ -69,9 +74,18 @@ def test_blocks_keep_the_scale_that_the_task_gives_them():
 
 def test_all_that_is_missing_is_named_at_once():
     with pytest.raises(UserError) as refused:
-        localise(load_env_cfg("Isaac-PickPlace-GR1T2-Abs-Mimic-v0"))
-    for asset in ("steering_wheel.usd", "packing_table.usd", "GR1T2_fourier_hand_6dof.usd"):
+        localise(load_env_cfg("Isaac-NutPour-GR1T2-Pink-IK-Abs-Mimic-v0"))
+    for asset in ("factory_m16_nut_green.usd", "sorting_beaker_red.usd", "sorting_scale.usd"):
         assert asset in str(refused.value)
+
+
+def test_a_humanoid_says_what_stands_in_for_it():
+    swaps = {swap.where: swap for swap in localise(load_env_cfg("Isaac-PickPlace-GR1T2-Abs-Mimic-v0"))}
+    assert "legs touch nothing" in swaps["scene.robot"].stand_in
+    assert "kinematics" in swaps["actions.upper_body_ik.controller"].stand_in
+    assert swaps["actions.upper_body_ik"].stand_in == "by the simulator"
+    assert swaps["scene.left_hand_contact"].stand_in == swaps["scene.right_hand_contact"].stand_in == "none"
+    assert {"scene.packing_table", "scene.object"} <= set(swaps)
 
 
 def run(case: str, task: str, num_envs: int = 2) -> dict:
@@ -88,6 +102,17 @@ def test_the_arm_holds_still_and_objects_rest_on_the_table(task):
     assert seen["joint_drift_rad"] < 1e-3
     for height, half_edge in seen["objects_m"].values():
         assert height == pytest.approx(half_edge, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    "task", ["Isaac-PickPlace-GR1T2-Abs-Mimic-v0", "IsaacContrib-PickPlace-FixedBaseUpperBodyIK-G1-Abs"]
+)
+def test_a_stock_humanoid_moves_its_hands_where_pink_is_told_and_survives_what_makes_no_sense(task):
+    seen = run("humanoid", task)
+    assert seen["hands_off_m"] < 0.02 and seen["hands_moved_m"] > 0.03
+    assert seen["wheel_sank_m"] < 0.002, "the wheel lies on the table"
+    assert seen["finite"], "zero and random actions, which are no poses"
+    assert seen["same_after_reset"]
 
 
 def test_our_observations_maps_and_conditions_against_the_stock_tasks():
@@ -128,6 +153,43 @@ def rest(env, info) -> dict:
         height = (body.data.root_pos_w.torch - env.scene.env_origins)[0, 2].item()
         objects[name] = (height, body.cfg.spawn.size[2] / 2)
     return {"joint_drift_rad": drift, "objects_m": objects}
+
+
+def humanoid(env, info) -> dict:
+    robot, count = env.scene["robot"], env.action_manager.total_action_dim
+    term = env.action_manager.get_term("upper_body_ik")
+    hands = [robot.body_names.index(name) for name in term.cfg.target_eef_link_names.values()]
+
+    def wrists():
+        return robot.data.body_link_pose_w.torch[:, hands].clone()
+
+    def wheel():
+        return (env.scene["object"].data.root_pos_w.torch - env.scene.env_origins)[:, 2].clone()
+
+    first, height = env.reset()[0]["policy"], wheel()
+    at_rest = wrists()
+    target = at_rest.clone()
+    target[..., 2] += 0.05
+    target[..., :3] -= env.scene.env_origins[:, None]
+    actions = torch.zeros(env.num_envs, count)
+    actions[:, :14] = target.flatten(1)
+    for _ in range(50):
+        env.step(actions)
+    reached = wrists()
+    off = (reached[..., :3] - env.scene.env_origins[:, None] - target[..., :3]).norm(dim=-1).max().item()
+    sank = (wheel() - height).abs().max().item()
+    finite = True
+    for number in range(10):
+        obs = env.step(torch.zeros_like(actions) if number < 5 else torch.randn(env.num_envs, count))[0]["policy"]
+        finite &= all(bool(torch.isfinite(value.float()).all()) for value in obs.values())
+    again = env.reset()[0]["policy"]["robot_joint_pos"]
+    return {
+        "hands_off_m": off,
+        "hands_moved_m": (reached - at_rest)[..., 2].min().item(),
+        "wheel_sank_m": sank,
+        "finite": finite,
+        "same_after_reset": bool(torch.equal(again, first["robot_joint_pos"])),
+    }
 
 
 def against_stock(env, info) -> dict:

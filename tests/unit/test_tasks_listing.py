@@ -8,7 +8,7 @@ from apprentice.tasks import listing
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory: pytest.TempPathFactory):
     some = ["Apprentice-Stack-Franka", "Isaac-Lift-Franka", "Isaac-Ant-Direct", "Isaac-Lift-Cloth-Franka"]
-    some += ["Isaac-PickPlace-GR1T2-Abs-Mimic-v0"]
+    some += ["Isaac-NutPour-GR1T2-Pink-IK-Abs-Mimic-v0"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("APPRENTICE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(listing, "known_tasks", lambda: list(some))  # the whole list takes 20 s
@@ -24,8 +24,8 @@ def test_our_task_runs_on_the_cpu_backends(listed):
 
 
 def test_missing_assets_are_named(listed):
-    line = listed["Isaac-PickPlace-GR1T2-Abs-Mimic-v0"]
-    assert line.backends == () and any("steering_wheel.usd" in asset for asset in line.missing)
+    line = listed["Isaac-NutPour-GR1T2-Pink-IK-Abs-Mimic-v0"]
+    assert line.backends == () and any("factory_m16_nut_green.usd" in asset for asset in line.missing)
 
 
 def test_what_a_backend_cannot_serve_is_said(listed):

@@ -164,7 +164,7 @@ def test_joint_and_absolute_actions_are_counted():
 
 
 def test_a_task_without_its_assets_is_still_described():
-    info = task_info("Isaac-PickPlace-GR1T2-Abs-Mimic-v0")
+    info = task_info("Isaac-NutPour-GR1T2-Pink-IK-Abs-Mimic-v0")
     assert info.eef_names == ("right", "left") and info.action_dim is None
 
 

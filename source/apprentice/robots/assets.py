@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from xml.etree import ElementTree as Xml
 
 from apprentice.errors import UserError
 
@@ -77,6 +78,9 @@ G1_ON_BASE = UrdfModel(
 )
 """The same robot, which slides over the floor and turns on it."""
 
+G1_WHOLE = UrdfModel(name="g1_dex3_whole", package=G1.package, root=G1.root, urdf=g1_urdf.whole)
+"""The same with legs that move."""
+
 GR1T2 = UrdfModel(
     name="gr1t2_fourier_hands",
     package=gr1t2_urdf.PACKAGE,
@@ -84,6 +88,9 @@ GR1T2 = UrdfModel(
     urdf=gr1t2_urdf.standing,
 )
 """Fourier GR1T2 with six-motor hands on legs that stand still (Apache-2.0). Hulls for hands, cylinders elsewhere."""
+
+GR1T2_WHOLE = UrdfModel(name="gr1t2_fourier_hands_whole", package=GR1T2.package, root=GR1T2.root, urdf=gr1t2_urdf.whole)
+"""The same with legs and a head that move."""
 
 PSM = UrdfModel(name="psm", package="isaaclab-apprentice", root="apprentice", urdf=psm_urdf.instrument)
 """Surgical instrument that turns about the point at which it enters (ours, BSD-3-Clause). Boxes and a cylinder."""
@@ -128,6 +135,58 @@ def usd_path(model: UrdfModel) -> Path:
             "Free the disk, or set APPRENTICE_CACHE to a folder that can be written."
         ) from error
     return usd
+
+
+def kinematics_path(model: UrdfModel, prefix: str = "") -> Path:
+    """URDF file of `model` without its shapes, for solvers that need no more.
+
+    Args:
+        model: The model.
+        prefix: What every link's name begins with in this file.
+
+    Raises:
+        UserError: As `usd_path`.
+    """
+    robot = Xml.fromstring(_locate(model)[1])
+    for link in robot.findall("link"):
+        for shape in (*link.findall("visual"), *link.findall("collision")):
+            link.remove(shape)
+    for node in robot.iter():
+        if node.tag == "link":
+            node.set("name", prefix + node.attrib["name"])
+        elif node.tag in ("parent", "child"):
+            node.set("link", prefix + node.attrib["link"])
+    text = Xml.tostring(robot, encoding="unicode")
+    name = f"{model.name}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.urdf"
+    return cached_file(cache_dir() / "urdf" / name, lambda path: path.write_text(text))
+
+
+def cached_file(path: Path, write: Callable[[Path], object]) -> Path:
+    """A file of the cache, written now if this machine does not have it yet. It appears complete or not at all.
+
+    Args:
+        path: Where it belongs; its name says all that it depends on.
+        write: Writes it to the place that it is given.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    if path.exists():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+        try:
+            write(scratch / path.name)
+            (scratch / path.name).replace(path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"Expected to write {path.name} to {path.parent}, found: {error.strerror or error}. Free the disk, or set "
+            "APPRENTICE_CACHE to a folder that can be written."
+        ) from error
+    return path
 
 
 def _locate(model: UrdfModel) -> tuple[Path, str]:

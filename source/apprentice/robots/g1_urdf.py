@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from .standing import on_planar_base, remove_links, stiffen
+from .standing import make_untouchable, on_planar_base, remove_links, stiffen
 from .urdf import read_urdf
 
 PACKAGE = "example-robot-data"
@@ -44,8 +44,20 @@ def on_base(root: Path) -> str:
     return Xml.tostring(robot, encoding="unicode")
 
 
+def whole(root: Path) -> str:
+    """The robot with legs that move and touch nothing. Argument and errors as of `standing`."""
+    robot = _robot(root)
+    make_untouchable(robot, _LEGS)
+    return Xml.tostring(robot, encoding="unicode")
+
+
 def _standing(root: Path) -> Xml.Element:
+    robot = _robot(root)
+    stiffen(robot, _LEGS)
+    return robot
+
+
+def _robot(root: Path) -> Xml.Element:
     robot = read_urdf(root, _URDF, PACKAGE)
     remove_links(robot, _SENSORS)
-    stiffen(robot, _LEGS)
     return robot

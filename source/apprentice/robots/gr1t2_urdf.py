@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from .standing import remove_links, stiffen
+from .standing import make_untouchable, remove_links, stiffen
 from .urdf import read_urdf
 
 PACKAGE = "fourier-robot-descriptions"
@@ -26,12 +26,24 @@ def standing(root: Path) -> str:
     Raises:
         UserError: If the package holds no such model.
     """
+    robot = _robot(root)
+    stiffen(robot, _STIFF)
+    return Xml.tostring(robot, encoding="unicode")
+
+
+def whole(root: Path) -> str:
+    """The robot with legs that move and touch nothing, and a head that moves. Otherwise as `standing`."""
+    robot = _robot(root)
+    make_untouchable(robot, _STIFF)
+    return Xml.tostring(robot, encoding="unicode")
+
+
+def _robot(root: Path) -> Xml.Element:
     robot = read_urdf(root, _URDF, PACKAGE)
     frames = [link.attrib["name"] for link in robot.findall("link")]
     remove_links(
         robot, [name for name in frames if name.endswith(("_tip_link", "_hand_wrist_link")) or name == "imu_link"]
     )
-    stiffen(robot, _STIFF)
     for joint in robot.findall("joint"):
         if joint.attrib["name"].startswith(("L_", "R_")):
             for mimic in joint.findall("mimic"):
@@ -40,4 +52,4 @@ def standing(root: Path) -> str:
                 limit.attrib.update(_FINGER_LIMITS)
     for mesh in robot.iter("mesh"):
         mesh.set("filename", mesh.attrib["filename"].replace("../", f"package://{PACKAGE}/"))
-    return Xml.tostring(robot, encoding="unicode")
+    return robot

@@ -22,6 +22,10 @@ GROUND_THICKNESS_M = 0.1
 SO101_BASE_M = (0.0194, 0.0161, 0.0291)
 """Where the base link of the local SO-101 is in the frame of the cloud's, which faces along -y: there, the gripper is
 where Isaac Lab's configuration says that it was measured."""
+PACKING_TABLE_M = (2.0, 0.8, 0.9)
+"""Box for the packing table."""
+PACKING_TABLE_TOP_M = 0.986
+"""Height of its top above the asset's origin: there, the steering wheel of the stock tasks lies where they put it."""
 COLOURS = {"blue": (0.0, 0.0, 1.0), "red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "yellow": (1.0, 1.0, 0.0)}
 
 StandIn = Callable[[Any, str], str]
@@ -81,6 +85,72 @@ def _so101(robot: Any, asset: str) -> str:
     yaw -= math.pi / 2
     robot.init_state.rot = (0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2))
     return "SO-101 from example-robot-data, whose base link faces along x"
+
+
+def _gr1t2(robot: Any, asset: str) -> str:
+    from .assets import GR1T2_WHOLE
+    from .gr1t2 import gr1t2_cfg
+    from .spawn import spawn_locally
+
+    spawn_locally(robot.spawn, GR1T2_WHOLE)
+    ours = gr1t2_cfg().actuators
+    for name in [name for name in robot.actuators if name.endswith("-hand")]:
+        del robot.actuators[name]  # the gains of fingers stand in the cloud model
+    robot.actuators |= {name: ours[name] for name in ours if "fingers" in name or name == "thumbs"}
+    robot.actuators |= _standing(("head_.*", ".*_hip_.*", ".*_knee_.*", ".*_ankle_.*"))
+    return "GR1T2 from fourier-robot-descriptions; its legs touch nothing, each finger joint moves on its own"
+
+
+def _g1(robot: Any, asset: str) -> str:
+    from .assets import G1_WHOLE
+    from .spawn import spawn_locally
+
+    spawn_locally(robot.spawn, G1_WHOLE)
+    return "G1 with Dex3 hands from example-robot-data, standing fixed; its legs touch nothing"
+
+
+def _standing(joints: tuple[str, ...]) -> dict[str, Any]:
+    """Gains of joints that only have to stay where they are."""
+    from isaaclab.actuators import ImplicitActuatorCfg
+
+    held = ImplicitActuatorCfg(joint_names_expr=list(joints), stiffness=1000.0, damping=50.0, armature=0.03)
+    return {"standing": held}
+
+
+def kinematics(asset: str) -> tuple[str, str] | None:
+    """File for a solver that loads its robot from `asset`, and what it holds; None if nothing serves it."""
+    for pattern, model, prefix in _kinematics():
+        if re.search(pattern, asset):
+            from .assets import kinematics_path
+
+            return str(kinematics_path(model, prefix)), f"kinematics of {model.name}"
+    return None
+
+
+def _kinematics() -> tuple[tuple[str, Any, str], ...]:
+    """Asset file name (regular expression), model, and what link names begin with in the asset."""
+    from .assets import G1_WHOLE, GR1T2_WHOLE
+
+    return (
+        (r"/GR1T2_fourier_hand_6dof\.usd$", GR1T2_WHOLE, ""),
+        (r"/g1_29dof_with_hand_only_kinematics\.urdf$", G1_WHOLE, "g1_29dof_with_hand_rev_1_0_"),
+    )
+
+
+def _steering_wheel(body: Any, asset: str) -> str:
+    from .props import RIM_M, WHEEL_M, steering_wheel_usd
+
+    body.spawn.usd_path = str(steering_wheel_usd())
+    width, _, height = _scaled((WHEEL_M, WHEEL_M, RIM_M), body.spawn)
+    return f"steering wheel of boxes, {width * 100:.0f} cm wide, {height * 1000:.0f} mm high"
+
+
+def _packing_table(table: Any, asset: str) -> str:
+    x, y, z = table.init_state.pos
+    top = z + PACKING_TABLE_TOP_M
+    table.init_state.pos = (x, y, top)
+    size = _box_below(table, PACKING_TABLE_M, colour=(0.6, 0.55, 0.5))
+    return f"box {size[0]:.1f} x {size[1]:.1f} x {size[2]:.1f} m, top at {top:.2f} m"
 
 
 def _block(body: Any, asset: str) -> str:
@@ -162,6 +232,10 @@ STAND_INS: tuple[tuple[str, StandIn], ...] = (
     (r"/(panda_instanceable\.usd|franka_panda\.usda)$", _panda),
     (r"/ur10_instanceable\.usd$", _ur10),
     (r"/so101_new_calib\.usda$", _so101),
+    (r"/GR1T2_fourier_hand_6dof\.usd$", _gr1t2),
+    (r"/Unitree/G1/g1\.usd$", _g1),
+    (r"/steering_wheel\.usd$", _steering_wheel),
+    (r"/packing_table\.usd$", _packing_table),
     (r"/(blue|red|green|yellow)_block\.usd$", _block),
     (r"/dex_cube_instanceable\.usd$", _dex_cube),
     (r"/SeattleLabTable/table_instanceable\.usd$", _table),

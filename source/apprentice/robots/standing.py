@@ -19,11 +19,18 @@ def stiffen(robot: Xml.Element, joints: Sequence[str]) -> None:
         robot: The model.
         joints: Parts of the names of those joints.
     """
-    stiff = [joint for joint in robot.findall("joint") if any(part in joint.attrib["name"] for part in joints)]
-    for joint in stiff:
+    for joint in _named(robot, joints):
         joint.set("type", "fixed")
         _remove_parts(joint, "axis", "limit")
-    carried = {joint.find("child").attrib["link"] for joint in stiff}  # pyright: ignore[reportOptionalMemberAccess]
+    make_untouchable(robot, joints)
+
+
+def make_untouchable(robot: Xml.Element, joints: Sequence[str]) -> None:
+    """Let what joints carry collide with nothing, in place. Arguments as of `stiffen`."""
+    carried = {
+        joint.find("child").attrib["link"]  # pyright: ignore[reportOptionalMemberAccess]
+        for joint in _named(robot, joints)
+    }
     for link in robot.findall("link"):
         if link.attrib["name"] in carried:
             _remove_parts(link, "collision")
@@ -70,6 +77,10 @@ def _small_link(name: str) -> Xml.Element:
     moments = {axis: "0.01" if axis in ("ixx", "iyy", "izz") else "0" for axis in _MOMENTS}
     Xml.SubElement(inertial, "inertia", moments)
     return link
+
+
+def _named(robot: Xml.Element, joints: Sequence[str]) -> list[Xml.Element]:
+    return [joint for joint in robot.findall("joint") if any(part in joint.attrib["name"] for part in joints)]
 
 
 def _remove_parts(node: Xml.Element, *tags: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apprentice.errors import UserError
-from apprentice.robots.stand_ins import marker, stand_in
+from apprentice.robots.stand_ins import kinematics, marker, stand_in
 
 PRESETS: dict[str, str] = {
     "native": "newton_mjwarp",
@@ -63,6 +63,8 @@ def swap_assets(env_cfg: Any) -> list[Substitution]:
     for where, node in list(_nodes(env_cfg)):
         done += [Substitution(where=where, original=_short(old), stand_in=new) for old, new in _swap(node)]
     done += _drop_texture_events(env_cfg)
+    done += _compensate_once(env_cfg)
+    done += _drop_unread_contacts(env_cfg)
     _separate_collections(env_cfg.scene)
     _follow_links(env_cfg.scene)
     if missing := missing_assets(env_cfg):
@@ -130,6 +132,11 @@ def _swap(node: Any) -> Iterator[tuple[str, str]]:
         if isinstance(asset, str) and is_cloud(asset):
             node.markers[name], description = marker(asset)
             yield asset, description
+    for key in ("usd_path", "urdf_path") if hasattr(node, "urdf_output_dir") else ():
+        asset = getattr(node, key)
+        if isinstance(asset, str) and is_cloud(asset) and (served := kinematics(asset)) is not None:
+            node.usd_path, node.urdf_path = None, served[0]
+            yield asset, served[1]
     texture = getattr(node, "texture_file", None)
     if isinstance(texture, str) and is_cloud(texture):
         node.texture_file = None
@@ -144,6 +151,42 @@ def _drop_texture_events(env_cfg: Any) -> Iterator[Substitution]:
         if textures:
             setattr(events, name, None)
             yield Substitution(where=f"events.{name}", original=f"{len(textures)} textures", stand_in="none")
+
+
+def _compensate_once(env_cfg: Any) -> Iterator[Substitution]:
+    """Let actions not compensate the weight of a local robot: the simulator does."""
+    for name, term in vars(env_cfg.actions).items():
+        robot: Any = getattr(env_cfg.scene, getattr(term, "asset_name", ""), None)
+        local = isinstance(getattr(getattr(robot, "spawn", None), "rigid_props", None), list)
+        if local and getattr(term, "enable_gravity_compensation", False):
+            term.enable_gravity_compensation = False
+            yield Substitution(
+                where=f"actions.{name}", original="gravity compensation by the action", stand_in="by the simulator"
+            )
+
+
+def _drop_unread_contacts(env_cfg: Any) -> Iterator[Substitution]:
+    """Remove contact sensors that no term reads: those of the humanoids drive an operator's gloves, and their paths fit
+    the cloud's models alone."""
+    from isaaclab.sensors import ContactSensorCfg
+
+    scene = env_cfg.scene
+    sensors = [name for name, cfg in vars(scene).items() if isinstance(cfg, ContactSensorCfg)]
+    if not sensors:
+        return
+    managers = ("observations", "actions", "rewards", "terminations", "events", "commands", "curriculum")
+    read = {
+        text
+        for manager in managers
+        for _, node in _nodes(getattr(env_cfg, manager, None))
+        for text in _strings(vars(node))
+    }
+    for name in sensors:
+        if name not in read and "/Robot/" in getattr(scene, name).prim_path:
+            setattr(scene, name, None)
+            if getattr(env_cfg, "haptic_feedback", None) is not None:
+                env_cfg.haptic_feedback = None
+            yield Substitution(where=f"scene.{name}", original="contact sensor for gloves", stand_in="none")
 
 
 def _render_with_newton(scene: Any) -> Iterator[Substitution]:
