@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -269,6 +269,17 @@ def test_only_what_the_segment_is_about_may_be_touched_at_its_end():
     end = {"goal": ((0.17, -0.05, 0), (0.3, 0.05, 0.1))}
     assert bridge(end)[0].kind == "straight"
     assert bridge({"other": end["goal"]})[0].problem == "collides"
+
+
+def test_what_is_drawn_along_is_in_nobodys_way():
+    space = Gantry(SLIDE * np.array(HERE), {"drawn": ((-0.1, -0.1, 0), (0.1, 0.1, 0.5))})
+    rng, terms = np.random.default_rng(0), replace(TERMS, drawn=frozenset({"drawn"}))
+    assert find_bridge(space, pose(HERE), pose(THERE), None, TERMS, rng).kind != "straight"
+    assert find_bridge(space, pose(HERE), pose(THERE), None, terms, rng).kind == "straight"
+    space.boxes["tower"] = ((-0.02, -0.02, 0), (0.02, 0.02, 0.1))
+    assert find_bridge(space, pose(HERE), pose(THERE), None, terms, rng).problem == "collides", (
+        "it would be left behind"
+    )
 
 
 def test_what_is_touched_at_the_beginning_may_be_left():

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from apprentice.augment.attempt import ArmState, Attempt, Mark
 from apprentice.augment.cfg import AugmentCfg, NoiseCfg, RetryCfg
 from apprentice.augment.paths import bridge
-from apprentice.augment.paths.transform import displacements, grasp_correction, held_object, turned
+from apprentice.augment.paths.transform import displacements, drawn_along, grasp_correction, held_object, turned
 from apprentice.augment.planning import noise
 from apprentice.augment.planning.constraints import Constraints
 from apprentice.augment.planning.plan import Scene
@@ -141,6 +141,17 @@ def test_what_travels_with_the_hand_is_held():
     assert held_object(hand, {"still": still, "far": far, "below": below}, about="still") == "below"
     assert held_object(hand, {"still": still, "far": far, "below": below}, about="below") is None
     assert held_object(still, {"still": still}, about=None) is None
+
+
+def test_what_a_held_tool_pushes_is_drawn_along():
+    steps = torch.linspace(0, 0.4, 30, dtype=torch.float64)
+    hand = torch.stack([shift(float(x)) for x in steps])
+    # it lies still until the blade comes to it
+    pushed = torch.stack([shift(max(float(x), 0.02) + 0.3) for x in steps])
+    met = torch.stack([shift(max(float(x) + 0.3, 0.5)) for x in steps])
+    objects = {"tool": hand, "still": shift(0.2).expand(30, 4, 4), "pushed": pushed, "met": met, "goal": pushed}
+    assert drawn_along(hand, objects, about="goal", held="tool") == {"pushed"}
+    assert drawn_along(hand, objects, about="goal", held=None) == frozenset()
 
 
 @given(start=poses(), end=poses(), steps=st.integers(0, 8), still=st.integers(0, 3))

@@ -67,6 +67,8 @@ class Terms:
     """Object that the segment is about: it may be touched near the end."""
     near_m: float
     """What counts as near."""
+    drawn: frozenset[str] = frozenset()
+    """Objects that come along, pushed by what is held: they may be touched anywhere."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -92,6 +94,8 @@ def find_bridge(
     space: Space, start: Array, end: Array, arrival: Array | None, terms: Terms, rng: np.random.Generator
 ) -> Way:
     """The straight way if nothing is in it, else one over raised via-points, else one that is searched for.
+
+    What is drawn along comes on the straight way only.
 
     Args:
         space: The arm in its scene.
@@ -120,7 +124,7 @@ def find_bridge(
     way = None
     for kind, vertices in _simple_ways(start, end):
         way = way_of(kind, timed(vertices, terms.limits, arrival), terms.clearance_m)
-        if way.problem != "collides":
+        if way.problem != "collides" or terms.drawn:
             return way
     assert way is not None
     if goal is None:
@@ -205,6 +209,7 @@ def _look(space: Space, path: Array, start: Array, touching: _Touching, terms: T
 
     def slack(place: int, distances: dict[tuple[str, str], float]) -> float:
         come, to_go = float(travelled[place]), length - float(travelled[place])
+        distances = {pair: distance for pair, distance in distances.items() if pair[1] not in terms.drawn}
         if to_go < terms.near_m:
             distances = {pair: distance for pair, distance in distances.items() if pair[1] != terms.about}
         clearance = terms.clearance_m * min(1.0, come / _RAMP_M, to_go / _RAMP_M)

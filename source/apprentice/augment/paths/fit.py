@@ -65,6 +65,8 @@ class Segment:
     """Step of the source demo that is like the present one: where the subtask began, before any free transit."""
     moved: Tensor
     """Rigid motion from source to present scene. Shape (4, 4)."""
+    drawn: frozenset[str] = frozenset()
+    """Objects that it draws along with what is held."""
     held_fast: bool = False
     """Whether other hands hold that object as well."""
 
@@ -116,8 +118,9 @@ class Fitter:
         else:
             terms = Terms(
                 limits=self._limits,
-                clearance_m=self._cfg.clearance_m,
+                clearance_m=0.0 if segment.drawn else self._cfg.clearance_m,  # it is drawn close to what it lies on
                 about=segment.about,
+                drawn=segment.drawn,
                 near_m=self._cfg.near_m,
             )
             way = find_bridge(space, here, hand[0], arrival, terms, rng)
@@ -176,7 +179,8 @@ class Fitter:
 
         def slack(_: int, distances: dict[tuple[str, str], float]) -> float:
             nonlocal nearest
-            others = [d for (_, other), d in distances.items() if other and other != segment.about]
+            own = segment.drawn | {segment.about, ""}
+            others = [d for (_, other), d in distances.items() if other not in own]
             nearest = min([nearest, *others])
             return np.inf
 

@@ -26,6 +26,8 @@ GRASP_CORRECTION_RAD = 0.2
 _MOVED_M = 0.03
 _STILL_IN_HAND_M = 0.01
 _REACH_M = 0.12
+_DRAWN_M = 0.08
+_BESIDE_M = 0.04
 
 
 def turned(pose: Tensor, order: int) -> Tensor:
@@ -97,3 +99,24 @@ def held_object(eef: Tensor, objects: Mapping[str, Tensor], about: str | None) -
         if moved > _MOVED_M and slipped < _STILL_IN_HAND_M and in_hand[0].norm() < _REACH_M:
             return name
     return None
+
+
+def drawn_along(eef: Tensor, objects: Mapping[str, Tensor], about: str | None, held: str | None) -> frozenset[str]:
+    """Objects that what an end effector holds pushes or draws along: they travel, and stay nearly where they are beside
+    it.
+
+    Args:
+        eef: End effector during the segment. Shape (T, 4, 4).
+        objects: Objects during the segment. Shape (T, 4, 4) each.
+        about: The object that the segment is about.
+        held: The object that it holds; without one, nothing counts as drawn along.
+    """
+    found: set[str] = set()
+    for name, poses in objects.items():
+        if held is None or name in (about, held):
+            continue
+        moved = (position(poses) - position(poses[0])).norm(dim=-1).max()
+        beside = position(inverse(eef) @ poses)
+        if moved > _DRAWN_M and (beside - beside[0]).norm(dim=-1).max() < _BESIDE_M:
+            found.add(name)
+    return frozenset(found)

@@ -14,7 +14,7 @@ from torch import Tensor
 from apprentice.augment.cfg import AugmentCfg
 from apprentice.augment.lessons import Lessons
 from apprentice.augment.paths.fit import Segment
-from apprentice.augment.paths.transform import displacements, held_object
+from apprentice.augment.paths.transform import displacements, drawn_along, held_object
 from apprentice.augment.sources.contact import contact_starts
 from apprentice.augment.sources.demos import SourceDemo
 from apprentice.augment.sources.segment import Boundaries
@@ -106,6 +106,18 @@ class Candidates:
             ]
             for demo, rows in zip(demos, nominal.tolist(), strict=True)
         ]
+        self._drawn = [
+            [
+                drawn_along(
+                    demo.eef[eef][start:end],
+                    {name: p[start:end] for name, p in demo.objects.items()},
+                    part.object_ref,
+                    held,
+                )
+                for part, (start, end), held in zip(subtasks, rows, in_hand, strict=True)
+            ]
+            for demo, rows, in_hand in zip(demos, nominal.tolist(), self._held, strict=True)
+        ]
         self.contact = contact_starts(demos, nominal, subtasks, eef, cfg.bridge.near_m)
         """Where the contact-rich parts of the segments begin."""
 
@@ -176,10 +188,11 @@ class Candidates:
         if about is not None:
             source, present, order = demo.objects[about][start], wanted.objects[about], self._symmetry.get(about, 1)
             moves = list(displacements(source, present, demo.eef[self._eef][start], wanted.eef, order))
-        held = self._held[chosen][wanted.index]
+        held, drawn = self._held[chosen][wanted.index], self._drawn[chosen][wanted.index]
         now = int(wanted.boundaries[chosen, wanted.index, 0])
         return [
-            Segment(demo=demo, start=start, end=end, about=about, held=held, now=now, moved=moved) for moved in moves
+            Segment(demo=demo, start=start, end=end, about=about, held=held, drawn=drawn, now=now, moved=moved)
+            for moved in moves
         ]
 
     def _shared(self, wanted: Request, shared: Shared) -> Segment:
