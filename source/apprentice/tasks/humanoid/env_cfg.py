@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING
 from typing import Any
 
-import isaaclab.sim as sim_utils
-from isaaclab.assets import RigidObjectCfg
 from isaaclab.envs.mdp.actions.actions_cfg import BinaryJointPositionActionCfg
 from isaaclab.managers import ObservationGroupCfg
 from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.utils import configclass
-from isaaclab_newton.sim.schemas import MujocoCollisionCfg
 
 from apprentice.robots.humanoid import DexterousHand, Humanoid
 from apprentice.robots.whole_body import WholeBodyCfg
@@ -22,23 +19,6 @@ from apprentice.tasks.hands_env import hand_pos, hand_quat
 from .mdp import scene
 from .mdp.actions import WholeBodyActionCfg
 from .mdp.base import KeepUpCfg, PlanarBaseActionCfg
-
-_CONTACT_S = 0.006
-"""How fast an object is pushed out of a finger."""
-
-
-def firm(body: RigidObjectCfg) -> RigidObjectCfg:
-    """An object, changed in place, into which fingers do not sink.
-
-    MuJoCo's contacts give way in proportion to the force on a body's mass: hands that are strong for a light object
-    would sink in by a centimetre, let it creep, and throw it when they open.
-    """
-    spawn: Any = body.spawn
-    spawn.collision_props = [
-        sim_utils.UsdPhysicsCollisionCfg(),
-        MujocoCollisionCfg(priority=1, solref=(_CONTACT_S, 1.0)),
-    ]
-    return body
 
 
 @configclass

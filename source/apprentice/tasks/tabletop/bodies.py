@@ -14,12 +14,16 @@ from isaaclab.sim.spawners.shapes.shapes_cfg import ShapeCfg
 from isaaclab.sim.spawners.utils import apply_schema_props
 from isaaclab.sim.utils import bind_physics_material, bind_visual_material, clone, create_prim, get_current_stage
 from isaaclab.utils import configclass
+from isaaclab_newton.sim.schemas import MujocoCollisionCfg
 
 Triple = tuple[float, float, float]
 
 TABLE_GAP_M = 0.0002
 """Height of what stands fast above the table: it does not touch it, so nobody computes the contact of two fixed
 bodies."""
+
+_CONTACT_S = 0.006
+"""How fast an object is pushed out of a finger."""
 
 
 @configclass
@@ -133,6 +137,20 @@ def fixed(name: str, parts: tuple[Part, ...], *, friction: float = 1.0, at_m: Tr
             semantic_tags=[("class", name)],
         ),
     )
+
+
+def firm(body: RigidObjectCfg) -> RigidObjectCfg:
+    """An object, changed in place, into which fingers do not sink.
+
+    MuJoCo's contacts give way in proportion to the force on a body's mass: hands that are strong for a light object
+    would sink in by a centimetre, let it creep, and throw it when they open.
+    """
+    spawn: Any = body.spawn
+    spawn.collision_props = [
+        sim_utils.UsdPhysicsCollisionCfg(),
+        MujocoCollisionCfg(priority=1, solref=(_CONTACT_S, 1.0)),
+    ]
+    return body
 
 
 def cuboid(size_m: Triple, colour: Triple) -> tuple[Part, ...]:
