@@ -119,6 +119,49 @@ def test_a_cube_snatched_from_the_hand_is_fetched_again():
     assert world.stolen and operator.done and operator.mistakes > 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tool_is_held_beside_what_it_is_for_and_taken_up_again_when_it_is_lost(seed):
+    class Thief(World):
+        stolen = False
+
+        def step(self, hand):
+            super().step(hand)
+            if self.held == "a" and self.hand[2, 3] > 0.16 and not self.stolen:
+                self.stolen, self.held = True, None
+                self.cubes["a"][:3, 3] = 0.4, -0.2, SIZE / 2
+
+    beside = (-0.15, 0.0, 0.0)
+    take = Stage(
+        waypoints=(
+            Waypoint(about="a", height_m=0.1, closed=False),
+            Waypoint(about="a", height_m=0.0, closed=False, careful=True),
+            Waypoint(about=None, height_m=0.0, closed=True),
+            Waypoint(about=None, height_m=0.1, closed=True, brings="a"),
+        )
+    )
+    use = Stage(
+        waypoints=(
+            Waypoint(about=None, height_m=0.1, closed=True, brings="a"),
+            Waypoint(about="c", height_m=0.1, closed=True, brings="a", off_m=beside, careful=True),
+        )
+    )
+    world, way = Thief(seed), Oracle(eef="arm", stages=(take, use))
+    world.cubes["b"][:2, 3] = world.cubes["c"][:2, 3] + (0.0, 0.06)  # in the way of fingers, had they to go there
+    operator = ScriptedOperator(
+        way, control_hz=HZ, seed=seed, symmetry=dict.fromkeys("abc", 4), cfg=ScriptedCfg(miss_chance=0.0)
+    )
+    for tick in range(900):
+        operator.advance(tick / HZ, world.view())
+        world.step(operator.latest().hands["arm"])
+        if operator.done:
+            break
+    assert world.stolen and operator.done and operator.mistakes == 1
+    off = world.cubes["a"][:3, 3] - world.cubes["c"][:3, 3]
+    forward = world.hand[:3, 0]
+    np.testing.assert_allclose(off, beside[0] * forward + (0.0, 0.0, 0.1), atol=0.02)
+    assert forward[0] > 0.7, "of all turns of the cube, that which suits the wrist"
+
+
 @pytest.mark.parametrize("side", [0.0, np.pi / 2, 1.2])
 def test_the_fingers_go_where_no_other_cube_lies(side):
     world = World(1)

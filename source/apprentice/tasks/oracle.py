@@ -75,6 +75,8 @@ class Stage:
     """Where on that, in its frame (m)."""
     height_m: float = 0.0
     """Height of the one's centre above that place when it is there (m)."""
+    within_m: float = 0.02
+    """How far beside that place it may be (m)."""
 
 
 @dataclass(kw_only=True, frozen=True)

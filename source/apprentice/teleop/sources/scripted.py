@@ -181,6 +181,8 @@ class ScriptedOperator:
         if self._age_s < self._pause_s:
             return np.zeros(6), self._closed
         if waypoint.brings and self._is_lost(_point(view.object_poses[waypoint.brings], waypoint.held_at_m), hand):
+            if self._stages[self._stage].waypoints[0].brings == waypoint.brings and self._stage > 0:
+                self._stage -= 1  # it was taken up there
             self._again()
             return np.zeros(6), self._closed
         self._closed = waypoint.closed
@@ -224,7 +226,10 @@ class ScriptedOperator:
         self._yaw_goal = self._yaw(hand)
         self._tipped = waypoint.tipped_rad
         if waypoint.about is not None:
-            self._yaw_goal = self._natural_yaw(waypoint.about, view) + rng.normal(0.0, self._unsteady * cfg.aim_rad)
+            beside = bool(waypoint.brings) and any(waypoint.off_m)
+            self._yaw_goal = self._natural_yaw(waypoint.about, view, beside) + rng.normal(
+                0.0, self._unsteady * cfg.aim_rad
+            )
         if missed:
             self._aim -= self._oracle.miss_m * self._pointing(self._yaw_goal)
             self.mistakes += 1
@@ -233,14 +238,15 @@ class ScriptedOperator:
         ahead = self._stages[self._stage].waypoints[self._place + 1 :]
         return bool(ahead) and ahead[0].closed
 
-    def _natural_yaw(self, name: str, view: View) -> float:
-        """The turn that suits the object, leaves room for the fingers, and is nearest to where the wrist is at ease."""
+    def _natural_yaw(self, name: str, view: View, beside: bool) -> float:
+        """The turn that suits the object, leaves room for the fingers unless these stay beside it, and is nearest to
+        where the wrist is at ease."""
         assert self._home_yaw is not None
         period = 2 * np.pi / self._symmetry.get(name, 1)
         apart = _heading(view.object_poses[name]) - self._home_yaw
         nearest = self._home_yaw + (apart + period / 2) % period - period / 2
         turns = [nearest + k * period for k in (0, 1, -1)] if period < np.pi else [nearest]
-        free = [yaw for yaw in turns if not self._is_cramped(name, yaw, view)]
+        free = [yaw for yaw in turns if beside or not self._is_cramped(name, yaw, view)]
         return min(free or [nearest], key=lambda yaw: abs(yaw - nearest))
 
     def _is_cramped(self, name: str, yaw: float, view: View) -> bool:
@@ -351,4 +357,4 @@ def _in_place(stage: Stage, view: View) -> bool:
     if stage.moved is None or stage.onto is None:
         return True
     off = view.object_poses[stage.moved][:3, 3] - _point(view.object_poses[stage.onto], stage.at_m)
-    return float(np.linalg.norm(off[:2])) < 0.02 and abs(off[2] - stage.height_m) < 0.01
+    return float(np.linalg.norm(off[:2])) < stage.within_m and abs(off[2] - stage.height_m) < 0.01
