@@ -53,10 +53,11 @@ def actions(session: Any, cfg: CheckTaskCfg) -> Iterator[Check]:
 
 
 def _reaches(session: Any, ids: list[int], cfg: CheckTaskCfg) -> Iterator[Check]:
-    """Send each hand in turn above each object; it is enough that one of them gets there."""
+    """Send each hand in turn above each object; it is enough that one of them gets there. What the task's configuration
+    names in `beyond_reach` need not be reached: a tool gets there."""
     missed: dict[str, int] = {}
-    objects = session.object_poses()
-    for name in objects:
+    beyond: tuple[str, ...] = getattr(session.env.cfg, "beyond_reach", ())
+    for name in (name for name in session.object_poses() if name not in beyond):
         arrived = torch.zeros(len(ids), dtype=torch.bool)
         for eef in session.task_info.eef_names:
             session.reset(ids, [cfg.seed + number for number in ids])

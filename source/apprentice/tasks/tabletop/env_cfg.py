@@ -122,6 +122,8 @@ class TabletopTaskCfg(MimicEnvCfg):
     loose_objects: tuple[str, ...] = ()
     """Rigid objects that nobody keeps track of one by one, such as what a cup is full of: no subtask is about them,
     policies do not see their poses, and plans do not avoid them."""
+    beyond_reach: tuple[str, ...] = ()
+    """Objects that no hand has to reach: a tool does."""
     object_symmetry: dict[str, int] = field(default_factory=dict)
     """Order of each object's rotational symmetry about its vertical axis."""
 
