@@ -1,0 +1,1 @@
+"""Hooking, by robot."""

@@ -1,0 +1,1 @@
+"""Terms and sizes of hook, cube and bay."""
