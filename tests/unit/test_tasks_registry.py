@@ -81,6 +81,7 @@ def test_the_insertion_task_is_one_peg_one_socket_and_two_subtasks():
 TABLETOP = (
     "Apprentice-Bins-Franka",
     "Apprentice-Drawer-Franka",
+    "Apprentice-Hang-Franka",
     "Apprentice-Hook-Franka",
     "Apprentice-Insert-Franka",
     "Apprentice-Lift-Franka",

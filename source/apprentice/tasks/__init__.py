@@ -4,11 +4,12 @@ Importing this package registers our tasks with Gymnasium and loads nothing else
 point.
 """
 
-from . import bins, drawer, hook, humanoid, insert, lift, nut, pick_place, pour, stack, two_arms
+from . import bins, drawer, hang, hook, humanoid, insert, lift, nut, pick_place, pour, stack, two_arms
 
 __all__ = [
     "bins",
     "drawer",
+    "hang",
     "hook",
     "humanoid",
     "insert",

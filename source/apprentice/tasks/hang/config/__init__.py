@@ -1,0 +1,1 @@
+"""Hanging, by robot."""

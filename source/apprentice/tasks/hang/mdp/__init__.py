@@ -1,0 +1,1 @@
+"""Terms and sizes of mug and stand."""
