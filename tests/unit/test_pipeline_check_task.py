@@ -63,6 +63,9 @@ class Reach:
     def object_poses(self) -> dict[str, torch.Tensor]:
         return {"ball": make_pose(self.ball, torch.eye(3).expand(N, 3, 3))}
 
+    def base_pose(self) -> None:
+        return None  # it stands where it stands
+
     def neutral_actions(self) -> torch.Tensor:
         return torch.tensor([[0.0, 0.0, 0.0, 1.0]]).repeat(N, 1)
 
@@ -128,6 +131,15 @@ def test_actions(fault: str, what: set[str], monkeypatch: pytest.MonkeyPatch) ->
         "apprentice.pipeline.task_checks.actions.exp_rotation", lambda turn: torch.eye(3).expand(N, 3, 3)
     )
     assert problems(actions(Reach(fault), CFG)) == what
+
+
+def test_what_only_a_tool_reaches_no_hand_has_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "apprentice.pipeline.task_checks.actions.exp_rotation", lambda turn: torch.eye(3).expand(N, 3, 3)
+    )
+    task = Reach("short")
+    task.cfg.beyond_reach = ("ball",)
+    assert problems(actions(task, CFG)) == set()
 
 
 @pytest.mark.parametrize(("fault", "what"), [("", set()), ("remembers", {"determinism"})])
