@@ -17,7 +17,6 @@ def main(output: Path = Path("runs/demo"), new: bool = False) -> None:
         new: Start a new run beside an old one (runs/demo-2, ...) instead of resuming it.
     """
     from apprentice.pipeline import PipelineCfg, run_pipeline
-    from apprentice.pipeline.cfg import TrainStageCfg
 
     # config/franka_stack.yaml says the same
-    run_pipeline(PipelineCfg(name="demo", train=TrainStageCfg(steps=4000)), output, new=new, say=say)
+    run_pipeline(PipelineCfg(name="demo"), output, new=new, say=say)
