@@ -29,7 +29,7 @@ class ChunkedBCConfig(ChunkPolicyConfig, BaseConfig):
 
     def algo_config(self) -> None:
         super().algo_config()
-        self.algo.hidden_dims = (256, 256, 256)  # 512 is no better on held-out demos, and takes three times as long
+        self.algo.hidden_dims = (256, 256, 256)  # 512 is no better on held-out demos, and takes more than twice as long
         self.algo.modes = 4  # chunks predicted side by side, of which the likeliest is played
         self.algo.mode_weight = 0.1  # of the cross-entropy of which of them was the nearest
         self.algo.mode_sharing = 0.05  # of the loss of all of them, beside that of the nearest
