@@ -120,15 +120,14 @@ def insert(bench: Bench) -> dict[str, dict[str, Any]]:
 
 
 def recovery(bench: Bench) -> dict[str, dict[str, Any]]:
-    plain = bench.trained("stack_0", bench.stacked(), "--seed", 0)
-    suite = bench.folder / "mishaps"
-    mishaps = ["evaluate", plain, "--suite", "recovery", "--rollouts", 100, "--videos", 0, "--output", suite]
-    bench.stages.apprentice(*mishaps)
-    starts = ["--states", suite / "mishaps.hdf5"]
     improved = bench.folder / "improved"
     limits = ["--goal", 1.0, "--rounds", 1, "--demos", 600]
     bench.stages.apprentice("improve", bench.source, bench.stacked(), *limits, "--output", improved)
-    better = improved / "round_1" / "policy"
+    plain, better = (improved / f"round_{number}" / "policy" for number in range(2))
+    suite = bench.folder / "mishaps"  # of the usual seeds, which no round has seen
+    mishaps = ["evaluate", plain, "--suite", "recovery", "--rollouts", 100, "--videos", 0, "--output", suite]
+    bench.stages.apprentice(*mishaps)
+    starts = ["--states", suite / "mishaps.hdf5"]
     return {
         "after mishaps": bench.evaluated("after_mishaps", plain, 200, *starts),
         "after mishaps, improved": bench.evaluated("after_mishaps_improved", better, 200, *starts),

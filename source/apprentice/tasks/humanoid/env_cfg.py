@@ -15,7 +15,6 @@ from apprentice.robots.humanoid import DexterousHand, Humanoid
 from apprentice.robots.whole_body import WholeBodyCfg
 from apprentice.tasks.hands_cfg import HandsTaskCfg, light, observed, table
 from apprentice.tasks.hands_env import hand_pos, hand_quat
-from apprentice.tasks.tabletop.bodies import firm as firm  # where humanoid tasks look for it
 
 from .mdp import scene
 from .mdp.actions import WholeBodyActionCfg

@@ -10,10 +10,11 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg, firm
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import ASIDE_M, MEETING_M
 from apprentice.tasks.mimic import in_order, subtask
+from apprentice.tasks.tabletop.bodies import firm
 
 STICK_M = (0.05, 0.05, 0.26)
 """Size of the stick."""

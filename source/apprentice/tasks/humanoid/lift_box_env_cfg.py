@@ -11,11 +11,11 @@ from isaaclab.utils import configclass
 from apprentice.robots.humanoid import SIDES
 from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg, firm
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, TwoHandsPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.places import HANDLE_M
 from apprentice.tasks.mimic import subtask, together
-from apprentice.tasks.tabletop.bodies import Part, free
+from apprentice.tasks.tabletop.bodies import Part, firm, free
 
 REST_M = 0.08
 """Height of the box's origin where it stands on the table."""

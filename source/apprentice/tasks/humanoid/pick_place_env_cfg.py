@@ -10,9 +10,10 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandPolicyCfg, firm
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.mimic import subtask
+from apprentice.tasks.tabletop.bodies import firm
 
 BRICK_M = (0.05, 0.05, 0.12)
 """Size of the brick."""

@@ -7,17 +7,18 @@ from typing import Any
 
 import isaaclab.sim as sim_utils
 from isaaclab.assets import RigidObjectCfg
-from isaaclab.managers import EventTermCfg, ObservationGroupCfg, TerminationTermCfg
+from isaaclab.managers import EventTermCfg, ObservationGroupCfg
 from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, box, observed, table
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandPolicyCfg, firm
+from apprentice.tasks.humanoid.env_cfg import HumanoidSceneCfg, HumanoidTaskCfg, OneHandPolicyCfg
 from apprentice.tasks.humanoid.mdp import conditions
 from apprentice.tasks.humanoid.mdp.base import base_state
 from apprentice.tasks.humanoid.mdp.resets import put_under
-from apprentice.tasks.humanoid.pick_place_env_cfg import BRICK_M, ON_PAD_M, PAD_M
+from apprentice.tasks.humanoid.pick_place_env_cfg import BRICK_M, PAD_M, PickPlaceTerminationsCfg
 from apprentice.tasks.mimic import subtask
+from apprentice.tasks.tabletop.bodies import firm
 
 TABLE_M = (0.6, 0.9, 0.04)
 """Size of both tables, away from the robot, to its side, and up."""
@@ -102,28 +103,12 @@ class WalkPickPlaceObservationsCfg:
 
 
 @configclass
-class WalkPickPlaceTerminationsCfg:
-    """When the task is done."""
-
-    success = TerminationTermCfg(
-        func=conditions.stands_on,
-        params={
-            "eef": "right",
-            "name": "brick",
-            "onto": "pad",
-            "height_m": (ON_PAD_M - 0.01, ON_PAD_M + 0.01),
-            "offset_m": 0.045,
-        },
-    )
-
-
-@configclass
 class WalkPickPlaceEnvCfg(HumanoidTaskCfg):
     """Carry the brick to the other table, and stand it on the pad there."""
 
     scene: Any = WalkPickPlaceSceneCfg(num_envs=1, env_spacing=3.0)
     observations: Any = WalkPickPlaceObservationsCfg()
-    terminations: Any = WalkPickPlaceTerminationsCfg()
+    terminations: Any = PickPlaceTerminationsCfg()
 
     def __post_init__(self):
         super().__post_init__()

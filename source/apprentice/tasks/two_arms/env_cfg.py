@@ -5,11 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from isaaclab.controllers.differential_ik_cfg import DifferentialIKControllerCfg
-from isaaclab.envs.mdp.actions.actions_cfg import (
-    BinaryJointPositionActionCfg,
-    DifferentialInverseKinematicsActionCfg,
-)
 from isaaclab.managers import ObservationGroupCfg
 from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.utils import configclass
@@ -18,8 +13,8 @@ from apprentice.robots.franka import HAND, franka_panda_cfg
 from apprentice.tasks.hands_cfg import HandsTaskCfg, light, observed, table
 from apprentice.tasks.hands_env import hand_pos, hand_quat
 
+from .actions import grip, reach
 from .mdp import observations
-from .mdp.scene import arm_of
 
 SIDE_M = {"left": 0.3, "right": -0.3}
 """Where each arm stands along y."""
@@ -58,34 +53,18 @@ class TwoArmsSceneCfg(InteractiveSceneCfg):
     light = light()
 
 
-def _reach(eef: str) -> DifferentialInverseKinematicsActionCfg:
-    return DifferentialInverseKinematicsActionCfg(
-        asset_name=arm_of(eef),
-        joint_names=["panda_joint.*"],
-        body_name=HAND.link,
-        controller=DifferentialIKControllerCfg(command_type="pose", use_relative_mode=True, ik_method="dls"),
-        scale=0.5,  # as in the stacking task, which evens out unsteady commands
-        body_offset=DifferentialInverseKinematicsActionCfg.OffsetCfg(pos=(0.0, 0.0, HAND.tcp_m)),
-    )
-
-
-def _grip(eef: str) -> BinaryJointPositionActionCfg:
-    return BinaryJointPositionActionCfg(
-        asset_name=arm_of(eef),
-        joint_names=["panda_finger.*"],
-        open_command_expr={"panda_finger_.*": HAND.open_m},
-        close_command_expr={"panda_finger_.*": 0.0},
-    )
+_ARM = ("panda_joint.*",)
+_FINGERS, _OPEN, _CLOSED = ("panda_finger.*",), {"panda_finger_.*": HAND.open_m}, {"panda_finger_.*": 0.0}
 
 
 @configclass
 class TwoArmsActionsCfg:
     """Left arm, left gripper, right arm, right gripper."""
 
-    left_reach = _reach("left")
-    left_grip = _grip("left")
-    right_reach = _reach("right")
-    right_grip = _grip("right")
+    left_reach = reach("left", _ARM, HAND)
+    left_grip = grip("left", _FINGERS, _OPEN, _CLOSED)
+    right_reach = reach("right", _ARM, HAND)
+    right_grip = grip("right", _FINGERS, _OPEN, _CLOSED)
 
 
 @configclass

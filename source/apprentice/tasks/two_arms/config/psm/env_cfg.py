@@ -5,18 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from isaaclab.controllers.differential_ik_cfg import DifferentialIKControllerCfg
-from isaaclab.envs.mdp.actions.actions_cfg import (
-    BinaryJointPositionActionCfg,
-    DifferentialInverseKinematicsActionCfg,
-)
 from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.utils import configclass
 
 from apprentice.robots.psm import CLOSED, HAND, OPEN, psm_cfg
 from apprentice.robots.psm_urdf import ABOVE_TABLE_M, JAWS, JOINTS
 from apprentice.tasks.hands_cfg import HandsTaskCfg, light, table
-from apprentice.tasks.two_arms.mdp.scene import arm_of
+from apprentice.tasks.two_arms.actions import grip, reach
 
 REMOTE_CENTRE_M = {"left": (0.25, 0.3, ABOVE_TABLE_M), "right": (0.25, -0.3, ABOVE_TABLE_M)}
 """Where each instrument turns, in the environment's frame."""
@@ -45,31 +40,14 @@ class TwoPSMsSceneCfg(InteractiveSceneCfg):
     light = light()
 
 
-def _reach(eef: str) -> DifferentialInverseKinematicsActionCfg:
-    return DifferentialInverseKinematicsActionCfg(
-        asset_name=arm_of(eef),
-        joint_names=list(JOINTS),
-        body_name=HAND.link,
-        controller=DifferentialIKControllerCfg(command_type="pose", use_relative_mode=True, ik_method="dls"),
-        scale=0.5,  # as in the stacking task, which evens out unsteady commands
-        body_offset=DifferentialInverseKinematicsActionCfg.OffsetCfg(pos=(0.0, 0.0, HAND.tcp_m)),
-    )
-
-
-def _grip(eef: str) -> BinaryJointPositionActionCfg:
-    return BinaryJointPositionActionCfg(
-        asset_name=arm_of(eef), joint_names=list(JAWS), open_command_expr=OPEN, close_command_expr=CLOSED
-    )
-
-
 @configclass
 class TwoPSMsActionsCfg:
     """Left instrument, its jaws, right instrument, its jaws."""
 
-    left_reach = _reach("left")
-    left_grip = _grip("left")
-    right_reach = _reach("right")
-    right_grip = _grip("right")
+    left_reach = reach("left", JOINTS, HAND)
+    left_grip = grip("left", JAWS, OPEN, CLOSED)
+    right_reach = reach("right", JOINTS, HAND)
+    right_grip = grip("right", JAWS, OPEN, CLOSED)
 
 
 @configclass

@@ -10,9 +10,8 @@ from isaaclab.utils import configclass
 
 from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
-from apprentice.tasks.humanoid.env_cfg import firm
 from apprentice.tasks.mimic import in_order, subtask
-from apprentice.tasks.tabletop.bodies import TABLE_GAP_M, Part, fixed, free, square_ring
+from apprentice.tasks.tabletop.bodies import TABLE_GAP_M, Part, firm, fixed, free, square_ring
 from apprentice.tasks.tabletop.mdp.events import fill
 from apprentice.tasks.two_arms.config.psm import PEG_TRANSFER_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import STILL, TwoArmsPolicyCfg
