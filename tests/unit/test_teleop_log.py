@@ -34,7 +34,7 @@ hands = st.builds(
     tracked=st.booleans(),
     engaged=st.booleans(),
     grip=any_float,
-    joints=st.dictionaries(names, any_float, max_size=2),
+    joints=st.dictionaries(names, st.tuples(any_float, any_float, any_float), max_size=2),
 )
 frames = st.builds(
     TeleopFrame,

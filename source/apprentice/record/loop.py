@@ -14,9 +14,11 @@ from apprentice.record.machine import Signal, State, after
 from apprentice.record.operators import Operators
 from apprentice.record.pace import Pace
 from apprentice.record.slot import Moment, Slot
-from apprentice.tasks.eef_maps import action_to_gripper, drive_base, target_to_action
+from apprentice.tasks.eef_maps import drive_base
 from apprentice.tasks.episode import INFO, EpisodeBuffer, rows_after_step, rows_before_step
+from apprentice.tasks.finger_actions import actions_with_fingers, grips_of
 from apprentice.tasks.session import Session
+from apprentice.teleop.finger_commands import FingerCommands
 from apprentice.teleop.frame import REWIND, Command, TeleopFrame
 from apprentice.teleop.retarget import Retarget, RetargetCfg
 from apprentice.teleop.sources.base import LiveSource, SteppedSource, View
@@ -78,6 +80,10 @@ class EpisodeLoop:
         self._dt = 1.0 / session.control_hz
         self._clock = clock or self._time
         self._retarget = Retarget(retarget or RetargetCfg(), num_envs=session.num_envs, control_hz=session.control_hz)
+        self._hands = session.fingers()
+        self._fingers = FingerCommands(self._hands, session.num_envs)
+        if any(word.endswith("xr") for word in cfg.device):
+            self._fingers.load()
         self._buffer = EpisodeBuffer(session.num_envs)
         self._subtasks = [signal for parts in session.task_info.subtasks.values() for _, signal in parts if signal]
         self.slots: dict[int, Slot] = {}
@@ -147,6 +153,7 @@ class EpisodeLoop:
         session = self._session
         self._reset(seeds)
         self._retarget.reset(list(seeds), session.eef_poses())
+        self._fingers.reset(list(seeds))
         if self._pipeline:
             self._pipeline.reset()
         self._buffer.begin(list(seeds), session.state())
@@ -219,11 +226,19 @@ class EpisodeLoop:
         """Let hands begin where the robot is now."""
         grips = {name: torch.full((self._session.num_envs, 1), grip) for name, grip in slot.grips.items()}
         self._retarget.reset([env_id], self._session.eef_poses(), grips)
+        self._fingers.reset([env_id], self._told(env_id))
         if self._pipeline:
             self._pipeline.reset(slot.grips)
         if isinstance(slot.source, LiveSource):
             slot.source.sync(slot.grips)
             slot.frame = None  # it says what was held before that
+
+    def _told(self, env_id: int) -> dict[str, torch.Tensor]:
+        """What fingers were told last (rad); to be open, where an episode has no step yet. Shapes (N, J)."""
+        if self.steps(env_id) == 0:
+            return {eef: hand.open.expand(self._session.num_envs, -1) for eef, hand in self._hands.items()}
+        action = self._session.env.action_manager.action
+        return {eef: action[:, list(hand.columns)].cpu() for eef, hand in self._hands.items()}
 
     def _rewind(self, env_id: int, slot: Slot) -> None:
         moment = slot.go_back(_MOMENTS_PER_TICK)
@@ -273,10 +288,13 @@ class EpisodeLoop:
         if self._pipeline:
             actions = self._pipeline.actions(frames)
             if actions is not None:
-                return actions, action_to_gripper(env, actions)
+                return actions, grips_of(env, self._hands, actions)
             frames = [None] * len(frames)
-        targets, grippers = self._retarget.targets(frames, self._session.eef_poses(), self._session.base_pose())
-        return drive_base(env, target_to_action(env, targets, grippers), _base_velocities(frames)), grippers
+        targets, grips = self._retarget.targets(frames, self._session.eef_poses(), self._session.base_pose())
+        postures = self._fingers.postures(frames, grips)
+        actions = actions_with_fingers(env, self._hands, targets, grips, postures)
+        grips |= {eef: hand.grip(postures[eef]) for eef, hand in self._hands.items()}
+        return drive_base(env, actions, _base_velocities(frames)), grips
 
     def _remember(self, env_id: int) -> None:
         slot, step = self.slots[env_id], self.steps(env_id)

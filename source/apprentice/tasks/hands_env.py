@@ -29,6 +29,10 @@ class HandsMimicEnv(ManagerBasedRLMimicEnv):
         """By end effector, where of an action its displacement begins and where its grip is."""
         raise NotImplementedError
 
+    def grip_width(self, eef: str) -> int:
+        """Numbers that a hand's grip takes of an action, from where `columns` says."""
+        return 1
+
     def hand_pose(self, eef: str) -> Tensor:
         """Grasp frame of a hand in the environment's frame. Shape (N, 4, 4)."""
         raise NotImplementedError
@@ -54,7 +58,7 @@ class HandsMimicEnv(ManagerBasedRLMimicEnv):
 
         Args:
             targets: Target pose per hand, environment frame. Shape (N, 4, 4).
-            grippers: Grip per hand. Shape (N, 1).
+            grippers: Grip per hand. Shape (N, G).
 
         Returns:
             Actions. Shape (N, A).
@@ -64,7 +68,7 @@ class HandsMimicEnv(ManagerBasedRLMimicEnv):
             current, target = self.hand_pose(eef), targets[eef]
             turn = log_rotation(rotation(target) @ rotation(current).transpose(-1, -2))
             actions[:, first : first + 6] = torch.cat((position(target) - position(current), turn), -1)
-            actions[:, grip] = grippers[eef][:, 0]
+            actions[:, grip : grip + self.grip_width(eef)] = grippers[eef]
         return actions
 
     def target_eef_pose_to_action(
@@ -76,7 +80,7 @@ class HandsMimicEnv(ManagerBasedRLMimicEnv):
     ) -> Tensor:
         """Isaac Lab's interface: the same for one environment, with optional noise. Shape (A,)."""
         targets = {eef: pose.expand(self.num_envs, 4, 4) for eef, pose in target_eef_pose_dict.items()}
-        grippers = {eef: grip.reshape(-1, 1).expand(self.num_envs, 1) for eef, grip in gripper_action_dict.items()}
+        grippers = {eef: grip.reshape(1, -1).expand(self.num_envs, -1) for eef, grip in gripper_action_dict.items()}
         action = self.target_eef_poses_to_actions(targets, grippers)[env_id].clone()
         if action_noise_dict is not None:
             for eef, (first, _) in self.columns.items():
@@ -94,8 +98,8 @@ class HandsMimicEnv(ManagerBasedRLMimicEnv):
         return targets
 
     def actions_to_gripper_actions(self, actions: Tensor) -> dict[str, Tensor]:
-        """Grips of actions. Shape (..., 1) each."""
-        return {eef: actions[..., grip : grip + 1] for eef, (_, grip) in self.columns.items()}
+        """Grips of actions. Shape (..., G) each."""
+        return {eef: actions[..., grip : grip + self.grip_width(eef)] for eef, (_, grip) in self.columns.items()}
 
     def get_subtask_term_signals(self, env_ids: Sequence[int] | None = None) -> dict[str, Tensor]:
         """Whether each subtask is done, as of the last observation. Shape (K,) each."""

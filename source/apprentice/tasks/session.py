@@ -17,6 +17,7 @@ from apprentice.sim.physics import Physics
 from apprentice.sim.properties import Properties
 from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 
+from .finger_actions import FingerColumns, finger_columns
 from .grippers import grippers
 from .neutral import neutral_actions
 
@@ -139,6 +140,10 @@ class Session:
     def grippers(self) -> dict[str, Grasp]:
         """How grippers are opened and closed, by end effector; see `tasks.grippers`."""
         return grippers(self.env, self.task_info) if self.task_info.mimic else {}
+
+    def fingers(self) -> dict[str, FingerColumns]:
+        """Hands whose finger joints actions command one by one, by end effector; see `tasks.finger_actions`."""
+        return finger_columns(self.env, self.task_info)
 
     @property
     def movable_objects(self) -> tuple[str, ...]:

@@ -16,6 +16,10 @@ Twist = NDArray[np.float64]
 """Linear velocity (m/s) and angular velocity (rad/s) along the axes of the frame's `command_frame`. Shape (6,)."""
 
 
+Point = tuple[float, float, float]
+"""A place (m)."""
+
+
 class Command(StrEnum):
     """What an operator can ask of the recording, at one moment."""
 
@@ -64,8 +68,8 @@ class Hand:
     """Whether the clutch is held, so that the end effector follows `pose`."""
     grip: float = 0.0
     """How far the gripper is to be closed: 0 open, 1 closed."""
-    joints: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Finger joints, where the device measures them (rad)."""
+    joints: Mapping[str, Point] = field(default_factory=dict[str, Point])
+    """Where the joints of a bare hand are (m), by their WebXR names, in a frame of the device's; empty for others."""
 
 
 BaseVelocity = NDArray[np.float64]
@@ -120,6 +124,8 @@ def problem(frame: TeleopFrame) -> str | None:
             return f"expected a rigid pose of shape (4, 4) for {name}, got {hand.pose.tolist()}"
         if hand.pose is not None and np.abs(hand.pose[:3, 3]).max() > _HUGE:
             return f"expected the {name} hand within {_HUGE:g} m, got {hand.pose[:3, 3].tolist()}"
+        if hand.joints and not bool((np.abs(list(hand.joints.values())) <= _HUGE).all()):
+            return f"expected the joints of the {name} hand within {_HUGE:g} m"
     return None
 
 

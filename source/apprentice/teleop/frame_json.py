@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from apprentice.teleop.frame import Command, CommandFrame, Hand, TeleopFrame
+from apprentice.teleop.frame import Command, CommandFrame, Hand, Point, TeleopFrame
 
 _NUMBER = {"anyOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]}
 FRAME_SCHEMA: dict[str, Any] = {
@@ -25,7 +25,7 @@ FRAME_SCHEMA: dict[str, Any] = {
                     "tracked": {"type": "boolean"},
                     "engaged": {"type": "boolean"},
                     "grip": _NUMBER,
-                    "joints": {"type": "object", "additionalProperties": _NUMBER},
+                    "joints": {"type": "object", "additionalProperties": {"type": "array", "items": _NUMBER}},
                 },
             },
         },
@@ -75,7 +75,7 @@ def _hand(hand: Hand) -> dict[str, Any]:
         "tracked": hand.tracked,
         "engaged": hand.engaged,
         "grip": _number(hand.grip),
-        "joints": {name: _number(value) for name, value in hand.joints.items()},
+        "joints": {name: [_number(value) for value in at] for name, at in hand.joints.items()},
     }
 
 
@@ -87,8 +87,13 @@ def _as_hand(given: dict[str, Any]) -> Hand:
         tracked=given["tracked"],
         engaged=given["engaged"],
         grip=float(given["grip"]),
-        joints={name: float(value) for name, value in given["joints"].items()},
+        joints={name: _point(at) for name, at in given["joints"].items()},
     )
+
+
+def _point(given: list[Any]) -> Point:
+    x, y, z = (float(value) for value in given)
+    return x, y, z
 
 
 def _number(value: float) -> float | str:

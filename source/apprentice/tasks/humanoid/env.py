@@ -40,7 +40,16 @@ class HumanoidMimicEnv(HandsMimicEnv):
     def columns(self) -> dict[str, tuple[int, int]]:
         cfg: Any = self.cfg
         hands = list(cfg.subtask_configs)
-        return {eef: (6 * index, 6 * len(hands) + index) for index, eef in enumerate(hands)}
+        grip, columns = 6 * len(hands), dict[str, tuple[int, int]]()
+        for index, eef in enumerate(hands):
+            columns[eef] = (6 * index, grip)
+            grip += self.grip_width(eef)
+        return columns
+
+    def grip_width(self, eef: str) -> int:
+        """One number that opens and closes the hand, or the target of each of its finger joints."""
+        cfg: Any = self.cfg
+        return len(cfg.humanoid.hands[eef].open) if cfg.fingers else 1
 
     def hand_pose(self, eef: str) -> Tensor:
         """Grasp frame of a hand, in the environment's frame. Shape (N, 4, 4)."""

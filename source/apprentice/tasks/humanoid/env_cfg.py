@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING
 from typing import Any
 
-from isaaclab.envs.mdp.actions.actions_cfg import BinaryJointPositionActionCfg
+from isaaclab.envs.mdp.actions.actions_cfg import BinaryJointPositionActionCfg, JointPositionActionCfg
 from isaaclab.managers import ObservationGroupCfg
 from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.utils import configclass
@@ -70,6 +70,8 @@ class HumanoidTaskCfg(HandsTaskCfg):
     """Its id."""
     humanoid: Any = None
     """The robot, a `Humanoid`."""
+    fingers: bool = False
+    """Whether actions hold the target of every finger joint, rather than open and close each hand by one number."""
     keep_up: KeepUpCfg = KeepUpCfg()
     """Of a robot on a base: how that keeps up with the hand where nobody says what it is to do."""
     scene: Any = HumanoidSceneCfg(num_envs=1, env_spacing=3.0)
@@ -82,7 +84,7 @@ class HumanoidTaskCfg(HandsTaskCfg):
         hands = {eef: self.humanoid.hands[eef] for eef in self.subtask_configs}
         self.actions.reach = _reach(self.humanoid, hands)
         for eef, hand in hands.items():
-            setattr(self.actions, f"{eef}_grip", _grip(hand))
+            setattr(self.actions, f"{eef}_grip", _finger_joints(hand) if self.fingers else _grip(hand))
         if self.humanoid.base is not None:
             self.actions.base = PlanarBaseActionCfg(asset_name="robot", base=self.humanoid.base)
         super().settle(name)
@@ -106,4 +108,11 @@ def _grip(hand: DexterousHand) -> BinaryJointPositionActionCfg:
         joint_names=list(hand.open),
         open_command_expr=hand.open,
         close_command_expr=hand.closed,
+    )
+
+
+def _finger_joints(hand: DexterousHand) -> JointPositionActionCfg:
+    """Tells each finger joint where to go (rad)."""
+    return JointPositionActionCfg(
+        asset_name="robot", joint_names=list(hand.open), preserve_order=True, use_default_offset=False
     )

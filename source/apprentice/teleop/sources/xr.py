@@ -21,7 +21,10 @@ TABLE: list[dict[str, str]] = [
     {"keys": "A or X", "does": "start / pause"},
     {"keys": "B or Y", "does": "rewind, while held"},
     {"keys": "press stick", "does": "save the demo"},
-    {"keys": "bare hand", "does": "moves the arm while it is seen; a pinch closes the gripper"},
+    {
+        "keys": "bare hand",
+        "does": "moves the arm while it is seen; a pinch closes the gripper",
+    },
 ]
 """What an operator has to know, as for the keyboard."""
 WALKING: list[dict[str, str]] = [
@@ -145,7 +148,12 @@ class XrHands:
         if hand is None or hand.pose is None:
             return Hand(tracked=False, grip=self._grips[eef])
         self._grips[eef] = self._pinch(hand)
-        return Hand(pose=self._standing(hand.pose), engaged=hand.is_hand or self._squeezed[side], grip=self._grips[eef])
+        return Hand(
+            pose=self._standing(hand.pose),
+            engaged=hand.is_hand or self._squeezed[side],
+            grip=self._grips[eef],
+            joints=hand.joints if hand.is_hand else {},
+        )
 
     def _pinch(self, hand: XrHand) -> float:
         thumb, index = hand.joints.get("thumb-tip"), hand.joints.get("index-finger-tip")

@@ -18,6 +18,8 @@ CLOSED_ON = 0.15
 """Mean closure of a hand from which its fingers are on something between them."""
 OPEN = 0.1
 """Mean closure below which a hand counts as open."""
+OPEN_FOLLOWING = 0.25
+"""The same where fingers may follow a person's, which are seldom straight."""
 AT_REST_M_S = 0.05
 """Speed below which an object rests."""
 NEAR_M = 0.07
@@ -64,7 +66,7 @@ def carried_off(
 
 def released(env: Any, eef: str) -> Tensor:
     """Whether a hand is open. Shape (N,)."""
-    return closure(env, eef).mean(1) < OPEN
+    return closure(env, eef).mean(1) < (OPEN_FOLLOWING if env.cfg.fingers else OPEN)
 
 
 def stands_on(env: Any, eef: str, name: str, onto: str, height_m: tuple[float, float], offset_m: float) -> Tensor:

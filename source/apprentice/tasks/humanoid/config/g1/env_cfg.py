@@ -22,6 +22,14 @@ class HandoverG1EnvCfg(HandoverEnvCfg):
 
 
 @configclass
+class HandoverG1FingersEnvCfg(HandoverG1EnvCfg):
+    """The same with the target of every finger joint in its actions."""
+
+    task_id: str = "Apprentice-Handover-G1-Fingers"
+    fingers: bool = True
+
+
+@configclass
 class LiftBoxG1EnvCfg(LiftBoxEnvCfg):
     """Take the box by its handles and lift it, level."""
 
@@ -35,6 +43,14 @@ class PickPlaceG1EnvCfg(PickPlaceEnvCfg):
 
     task_id: str = "Apprentice-PickPlace-G1"
     humanoid: Any = HUMANOID
+
+
+@configclass
+class PickPlaceG1FingersEnvCfg(PickPlaceG1EnvCfg):
+    """The same with the target of every finger joint in its actions."""
+
+    task_id: str = "Apprentice-PickPlace-G1-Fingers"
+    fingers: bool = True
 
 
 @configclass

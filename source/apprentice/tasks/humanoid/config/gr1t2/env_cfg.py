@@ -21,6 +21,14 @@ class HandoverGR1T2EnvCfg(HandoverEnvCfg):
 
 
 @configclass
+class HandoverGR1T2FingersEnvCfg(HandoverGR1T2EnvCfg):
+    """The same with the target of every finger joint in its actions."""
+
+    task_id: str = "Apprentice-Handover-GR1T2-Fingers"
+    fingers: bool = True
+
+
+@configclass
 class LiftBoxGR1T2EnvCfg(LiftBoxEnvCfg):
     """Take the box by its handles and lift it, level."""
 
@@ -34,3 +42,11 @@ class PickPlaceGR1T2EnvCfg(PickPlaceEnvCfg):
 
     task_id: str = "Apprentice-PickPlace-GR1T2"
     humanoid: Any = HUMANOID
+
+
+@configclass
+class PickPlaceGR1T2FingersEnvCfg(PickPlaceGR1T2EnvCfg):
+    """The same with the target of every finger joint in its actions."""
+
+    task_id: str = "Apprentice-PickPlace-GR1T2-Fingers"
+    fingers: bool = True
