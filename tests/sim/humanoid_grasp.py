@@ -11,8 +11,11 @@ CLOSE_AT, LIFT_AT, HOLD_AT, END = 40, 60, 80, 120
 """Control steps of a grasp: 20 to close, 20 to lift 10 cm, 40 (2 s) to hold."""
 
 
-def assert_it_grasps_lifts_and_holds(session) -> None:
-    """In all environments, each with another place of the brick, and 5 mm beside the middle of it."""
+def assert_it_grasps_lifts_and_holds(session, act=target_to_action) -> None:
+    """In all environments, each with another place of the brick, and 5 mm beside the middle of it.
+
+    `act` makes actions of the environment, targets and grips (1 open, -1 closed).
+    """
     num_envs = session.num_envs
     obs = session.reset(seeds=range(num_envs))
     brick = obs["datagen_info/object_pose/brick"].clone()
@@ -25,7 +28,7 @@ def assert_it_grasps_lifts_and_holds(session) -> None:
         place[:, 2] += 0.1 * min(1.0, max(0.0, (step - LIFT_AT) / (HOLD_AT - LIFT_AT)))
         grip = torch.full((num_envs, 1), 1.0 if step < CLOSE_AT else -1.0)
         target = {EEF: poses.make_pose(place, turned)}
-        obs = session.step(target_to_action(session.env, target, {EEF: grip}))
+        obs = session.step(act(session.env, target, {EEF: grip}))
         there = obs["datagen_info/object_pose/brick"]
         lifted.append(there[:, 2, 3] - brick[:, 2, 3])
         in_hand.append(poses.position(poses.inverse(obs[f"datagen_info/eef_pose/{EEF}"]) @ there))

@@ -118,6 +118,11 @@ def test_fingers_go_steadily_and_stay_within_their_limits(hand):
     assert (last >= low).all() and (last <= high).all()
 
 
+def test_it_works_beside_a_simulation_which_needs_no_gradients():
+    with torch.inference_mode():
+        assert closing(DEX3["right"], settled(FingerRetarget(DEX3["right"]), "right", FIST)) > 0.85
+
+
 def test_a_hand_that_is_not_all_seen_moves_no_finger():
     robot = FingerRetarget(DEX3["right"])
     person = webxr_hand("right", FIST)

@@ -269,7 +269,7 @@ class EpisodeLoop:
         session.step(actions, recording)
         self._buffer.add(rows | rows_after_step(session), recording)
         success = session.success()
-        signals = {name: rows[f"{_SIGNAL_ROWS}/{name}"] for name in self._subtasks}
+        signals = {name: rows[path] for name in self._subtasks if (path := f"{_SIGNAL_ROWS}/{name}") in rows}
         for env_id in ids:
             slot, step = self.slots[env_id], self.steps(env_id)
             for name in signals.keys() - slot.done.keys():

@@ -162,8 +162,9 @@ class Session:
         return self._success.func(self.env, **self._success.params).bool().reshape(self.num_envs)
 
     def subtask_signals(self) -> dict[str, torch.Tensor]:
-        """Whether each subtask is complete right now. Shapes (N,), bool."""
-        if not self.task_info.mimic:
+        """Whether each subtask is complete right now. Shapes (N,), bool. Empty for tasks that cannot tell: there, people
+        mark the ends of subtasks."""
+        if not self.task_info.mimic or not _overrides(self.env, "get_subtask_term_signals"):
             return {}
         return {name: value.bool().reshape(-1) for name, value in self.env.get_subtask_term_signals().items()}
 
@@ -314,6 +315,13 @@ def open_session(
         session = Session(env, info, variant=variant, backend=backend, success=success)
         session.reset()
         yield session
+
+
+def _overrides(env: Any, method: str) -> bool:
+    """Whether an environment has a method of its own where Isaac Lab's Mimic interface leaves it open."""
+    from isaaclab.envs import ManagerBasedRLMimicEnv
+
+    return getattr(type(env), method, None) is not getattr(ManagerBasedRLMimicEnv, method)
 
 
 def _seed_everything(seed: int) -> None:

@@ -50,6 +50,8 @@ class FingerCommands:
         for eef, hand in self._hands.items():
             for env_id in env_ids:
                 self._waiting.discard((eef, env_id))
+                if (eef, env_id) in self._retargets:
+                    self._retargets[eef, env_id].restart()
                 self._postures[eef][env_id] = hand.open if held is None else held[eef][env_id].to(hand.open)
                 if held is not None:
                     self._waiting.add((eef, env_id))

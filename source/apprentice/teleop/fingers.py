@@ -8,12 +8,14 @@ Tips of thumb and finger that meet shall meet (DexPilot, arXiv 1910.03135).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from apprentice.errors import UserError
@@ -50,14 +52,15 @@ class FingerRetarget:
         self._names = tuple(hand.open)
         self._fingers = tuple(hand.fingers)
         tips = [_tip(name) for name in self._fingers]
-        self._optimizer: Any = _dex_retargeting("optimizer").DexPilotOptimizer(
-            self._robot,
-            list(self._names),
-            finger_tip_link_names=tips,
-            wrist_link_name=hand.link,
-            project_dist=_PINCH_M[0],
-            escape_dist=_PINCH_M[1],
-        )
+        with _gradients():
+            self._optimizer: Any = _dex_retargeting("optimizer").DexPilotOptimizer(
+                self._robot,
+                list(self._names),
+                finger_tip_link_names=tips,
+                wrist_link_name=hand.link,
+                project_dist=_PINCH_M[0],
+                escape_dist=_PINCH_M[1],
+            )
         self._optimizer.opt.set_ftol_abs(_ACCURACY)
         self._sequence: Any = _dex_retargeting("seq_retarget").SeqRetargeting(self._optimizer)
         self._turn = np.array(hand.grasp)[:3, :3]
@@ -70,7 +73,13 @@ class FingerRetarget:
         opened = np.zeros(self._robot.dof)
         opened[self._order] = list(hand.open.values())
         self._open_tips = self._links(opened)
-        self._sequence.last_qpos = opened[self._order].astype(np.float32)
+        self._opened = opened[self._order].astype(np.float32)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin to search at the open hand, whatever was before: the same frames give the same joints again."""
+        self._sequence.last_qpos = self._opened
+        self._optimizer.projected[:] = False
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -87,7 +96,9 @@ class FingerRetarget:
         if seen is None:
             return None
         size = _LENGTH_M / (float(np.linalg.norm(seen[_joint("middle", _PARTS[0])])) + _length(seen, "middle"))
-        posture = self._sequence.retarget(self._vectors({name: size * self._turn @ at for name, at in seen.items()}))
+        vectors = self._vectors({name: size * self._turn @ at for name, at in seen.items()})
+        with _gradients():
+            posture = self._sequence.retarget(vectors)
         return np.clip(posture[self._order], *self._limits)
 
     def tips(self, joints: Vector) -> dict[str, Vector]:
@@ -176,6 +187,13 @@ _NEEDED = {"wrist", "thumb-tip"} | {_joint(finger, part) for finger in _FINGERS 
 
 def _tip(finger: str) -> str:
     return f"{finger}_tip"
+
+
+@contextlib.contextmanager
+def _gradients() -> Iterator[None]:
+    """Simulations run without gradients; the search for a posture needs them, from the first tensor on."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 def _dex_retargeting(module: str) -> Any:

@@ -29,6 +29,9 @@ _MOVING_M = 0.001
 _CHANGE = 0.25
 """Share of its range by which a gripper command must change in a step to count as opening or closing."""
 
+_TREMBLE_RAD = 0.3
+"""Change of all finger joints together that means nothing yet."""
+
 
 @dataclass(kw_only=True, frozen=True)
 class ContactStarts:
@@ -109,7 +112,14 @@ def comes_near(hand: Tensor, event: int, near_m: float) -> int:
 
 
 def gripper_changes(gripper: Tensor) -> list[int]:
-    """Steps at which the gripper command jumps. `gripper` has shape (T, G)."""
+    """Steps at which the gripper command jumps, or fingers that are told one by one have gone half of their way.
+
+    `gripper` has shape (T, G).
+    """
+    if gripper.shape[-1] > 1:
+        way = (gripper - gripper[0]).norm(dim=-1)
+        half = way > max(0.5 * float(way.max()), _TREMBLE_RAD)
+        return [int(step) + 1 for step in (half[1:] != half[:-1]).nonzero()]
     spread = (gripper.amax(0) - gripper.amin(0)).clamp_min(1e-6)
     jumps = ((gripper[1:] - gripper[:-1]).abs() / spread > _CHANGE).any(-1)
     return [int(step) + 1 for step in jumps.nonzero()]
