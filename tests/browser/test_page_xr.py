@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from desk import COMPLAINTS, eventually, iwer, open_browser, open_desk, open_page
 
+from apprentice.robots.fingered import HANDS
+from apprentice.teleop.fingers import FingerRetarget
 from apprentice.teleop.sources.messages import parse_input
 
 
@@ -115,6 +117,14 @@ def test_a_pinching_hand_is_a_controller_with_its_trigger_pulled(desk, headset):
     moved = {name: np.linalg.norm(np.subtract(at, opened["joints"][name])) for name, at in closed["joints"].items()}
     assert moved["index-finger-tip"] > 0.05
     assert np.linalg.norm(np.subtract(closed["p"], opened["p"])) < 0.012, "pinching does not push the robot"
+    robot = FingerRetarget(next(hand for hand in HANDS if hand.side == "right"))
+    apart: list[float] = []
+    for seen in (opened, closed):
+        for _ in range(6):
+            joints = robot.joints({name: tuple(at) for name, at in seen["joints"].items()})
+        tips = robot.tips(joints)
+        apart.append(float(np.linalg.norm(tips["thumb"] - tips["index"])))
+    assert apart[0] > 0.1 and apart[1] < 0.005, "a robot's fingers pinch as the hand does"
 
 
 def test_a_controller_that_is_gone_is_not_tracked(desk, headset):

@@ -248,7 +248,7 @@ def wild_hand(rng: Generator) -> Hand:
         tracked=bool(rng.random() < 0.8),
         engaged=bool(rng.random() < 0.7),
         grip=float(rng.choice([*bad, 0.3, -4.0, 7.0])),
-        joints={"finger": math.nan},
+        joints={"finger": (math.nan, 0.0, 0.0)} if rng.random() < 0.1 else {"finger": (0.1, 0.0, 0.0)},
     )
 
 
