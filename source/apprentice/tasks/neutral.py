@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from .pink import hand_poses
+
 
 def neutral_actions(env: Any) -> torch.Tensor:
     """Actions that hold every robot where it is, grippers open. Shape (N, A)."""
@@ -24,6 +26,9 @@ def _neutral(term: Any) -> torch.Tensor:
         position, quat = term._compute_frame_pose()
         pose = torch.cat([position, quat], dim=1)[:, : action.shape[1]]
         return (pose - term._offset) / term._scale
+    if "PinkInverseKinematicsAction" in kinds:
+        fingers = term._asset.data.joint_pos.torch[:, term._hand_joint_ids]
+        return torch.cat((hand_poses(term).flatten(1), fingers), 1)
     if "JointPositionAction" in kinds:
         joints = term._asset.data.joint_pos.torch[:, term._joint_ids]
         return (joints - term._offset) / term._scale

@@ -28,7 +28,8 @@ class TaskInfo:
     mimic: bool
     """Whether it has Isaac Lab's Mimic interface, so that it can be annotated and augmented."""
     eef_names: tuple[str, ...]
-    """End effectors; empty unless `mimic`."""
+    """End effectors; empty for tasks without Mimic interface, but for those whose hands Isaac Lab's Pink controller
+    moves: these can be driven and recorded."""
     objects: tuple[str, ...]
     """Objects of the scene: rigid ones, but for those that the task names in `loose_objects`, and links of articulated
     ones that it names in `articulated_objects`."""
@@ -183,6 +184,8 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
 
     from apprentice.sim.localise import swap_assets
 
+    from .pink import pink_hands
+
     with contextlib.suppress(UserError):
         swap_assets(env_cfg)
     loose = getattr(env_cfg, "loose_objects", ())
@@ -195,7 +198,7 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
     return TaskInfo(
         id=task,
         mimic=bool(subtasks),
-        eef_names=tuple(subtasks),
+        eef_names=tuple(subtasks) or pink_hands(env_cfg),
         objects=(*objects, *links),
         symmetry={name: declared.get(name, _symmetry(cfg.spawn)) for name, cfg in objects.items()}
         | {name: declared.get(name, 1) for name in links},

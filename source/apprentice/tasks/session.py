@@ -20,6 +20,7 @@ from apprentice.sim.snapshot import Snapshooter, Snapshot, refresh
 from .finger_actions import FingerColumns, finger_columns
 from .grippers import grippers
 from .neutral import neutral_actions
+from .pink import driven
 
 if TYPE_CHECKING:
     from .grasps import Grasp
@@ -162,8 +163,8 @@ class Session:
         return self._success.func(self.env, **self._success.params).bool().reshape(self.num_envs)
 
     def subtask_signals(self) -> dict[str, torch.Tensor]:
-        """Whether each subtask is complete right now. Shapes (N,), bool. Empty for tasks that cannot tell: there, people
-        mark the ends of subtasks."""
+        """Whether each subtask is complete right now. Shapes (N,), bool. Empty for tasks that cannot tell: people mark
+        the ends of their subtasks."""
         if not self.task_info.mimic or not _overrides(self.env, "get_subtask_term_signals"):
             return {}
         return {name: value.bool().reshape(-1) for name, value in self.env.get_subtask_term_signals().items()}
@@ -311,6 +312,8 @@ def open_session(
     env_cfg.decimation = max(1, round(env_cfg.decimation / control_rate))
     success = getattr(env_cfg.terminations, info.success) if info.success else None
     env_class = environment_class(info.id)
+    if info.eef_names and not info.mimic:
+        env_class = driven(env_class)
     with launched(env_class, env_cfg, backend=backend, num_envs=num_envs, seed=seed, threads=threads) as env:
         session = Session(env, info, variant=variant, backend=backend, success=success)
         session.reset()
