@@ -96,13 +96,17 @@ def _packages() -> Iterator[Fact]:
             found="not installed",
             advice="Run `apprentice doctor --fix`.",
         )
-    found = importlib.util.find_spec("isaacteleop") is not None
-    yield Fact(
-        status="ok" if found else "optional",
-        what="isaacteleop (NVIDIA's XR pipelines)",
-        found="installed" if found else "not installed",
-        advice="" if found else "pip install 'isaaclab-apprentice[xr]'",
-    )
+    for package, what in (
+        ("isaacteleop", "isaacteleop (NVIDIA's XR pipelines)"),
+        ("dex_retargeting", "dex-retargeting (fingers that follow tracked hands)"),
+    ):
+        found = importlib.util.find_spec(package) is not None
+        yield Fact(
+            status="ok" if found else "optional",
+            what=what,
+            found="installed" if found else "not installed",
+            advice="" if found else "pip install 'isaaclab-apprentice[xr]'",
+        )
 
 
 def _backends() -> Iterator[Fact]:
