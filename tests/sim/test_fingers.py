@@ -21,7 +21,7 @@ from apprentice.teleop.finger_commands import FingerCommands
 from apprentice.teleop.frame import Hand, TeleopFrame
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
-from webxr_hands import FIST, FLAT, webxr_hand
+from webxr_hands import towards_fist, webxr_hand
 
 TASK, NUM_ENVS = "Apprentice-PickPlace-G1-Fingers", 4
 CLOSES_S = 0.4
@@ -29,8 +29,7 @@ CLOSES_S = 0.4
 
 def person(closed: float) -> dict:
     """A person's right hand on its way from flat to a fist, 0 to 1."""
-    thumb = tuple((1 - closed) * np.array(FLAT["thumb"]) + closed * np.array(FIST["thumb"]))
-    return webxr_hand("right", {name: closed * FIST[name] for name in FIST if name != "thumb"} | {"thumb": thumb})
+    return webxr_hand("right", towards_fist(closed))
 
 
 class Tracked:

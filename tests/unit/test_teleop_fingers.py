@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
-from webxr_hands import CYLINDER, FIST, FLAT, RELAXED, webxr_hand
+from webxr_hands import CYLINDER, FIST, FLAT, RELAXED, towards_fist, webxr_hand
 
 from apprentice.errors import UserError
 from apprentice.robots.fingered import HANDS, hands_of
@@ -104,12 +104,7 @@ def test_fingers_go_steadily_and_stay_within_their_limits(hand):
     fingers = ["thumb" not in name for name in hand.open]  # a thumb may swing over to the finger that it meets
     last, closed = None, []
     for share in np.linspace(0.0, 1.0, 40):
-        posture = {
-            name: tuple((1 - share) * np.array(FLAT[name]) + share * np.array(FIST[name])) for name in ("thumb",)
-        }
-        joints = robot.joints(
-            webxr_hand(hand.side, posture | {name: share * FIST[name] for name in FIST if name != "thumb"})
-        )
+        joints = robot.joints(webxr_hand(hand.side, towards_fist(share)))
         assert last is None or float(np.abs(joints - last)[fingers].max()) < 0.45
         last = joints
         closed.append(closing(hand, joints))

@@ -34,6 +34,12 @@ FIST = {"thumb": (-0.022, 0.055, 0.098), "index": 1.5, "middle": 1.5, "ring": 1.
 CYLINDER = {"thumb": (-0.01, 0.085, 0.085), "index": 0.75, "middle": 0.75, "ring": 0.75, "pinky": 0.75}
 
 
+def towards_fist(closed: float) -> dict[str, float | Point]:
+    """A posture on the way from a flat hand to a fist, 0 to 1."""
+    thumb = tuple((1 - closed) * np.array(FLAT["thumb"]) + closed * np.array(FIST["thumb"]))
+    return {name: closed * FIST[name] for name in FIST if name != "thumb"} | {"thumb": thumb}
+
+
 def webxr_hand(
     side: str,
     posture: dict[str, float | Point],
