@@ -68,7 +68,7 @@ def source(session, tmp_path_factory) -> Path:
 @pytest.mark.parametrize("tracked", [True, False], ids=["tracked", "grip"])
 def test_its_hand_grasps_lifts_and_holds(session, tracked):
     hands = session.fingers()
-    assert [*hands] == [EEF] and len(hands[EEF].columns) == 7
+    assert [*hands] == [EEF] and len(hands[EEF].columns) == len(hands[EEF].hand.open)
     commands = FingerCommands(hands, NUM_ENVS)
     shown = {grip: {EEF: Hand(joints=person(0.5 - 0.5 * grip) if tracked else {})} for grip in (1.0, -1.0)}
 

@@ -199,6 +199,15 @@ def test_going_on_with_something_in_the_hand_neither_drops_nor_crushes_it():
     assert hand.closed(1.0, FIST) > 0.85  # an episode that begins follows at once
 
 
+def test_the_same_frames_give_the_same_fingers_whatever_was_before():
+    hand = Commands()
+    ways = [towards_fist(share) for share in (0.0, 0.3, 0.6, 1.0)]
+    first = [hand.says(1.0, posture) for posture in ways]
+    hand.says(1.0, PINCH)
+    hand.commands.reset([0])
+    assert all(torch.equal(hand.says(1.0, posture), seen) for posture, seen in zip(ways, first, strict=True))
+
+
 def test_nonsense_from_a_tracker_moves_nothing():
     joints = webxr_hand("right", FIST) | {"wrist": (float("nan"), 0.0, 0.0)}
     assert "joints" in str(problem(TeleopFrame(time_s=0.0, hands={EEF: Hand(joints=joints)})))
