@@ -3,9 +3,10 @@
     python benchmarks/sim_speed.py [--json FILE] [--only NAME ...]
 
 Franka cube stack, 20 Hz control, 10 physics substeps a step. "At rest" the arms hold still; "moving" they grasp, lift
-and carry a cube, and the limit is `mj_step` alone on the same model, states and controls. Every number comes from a
-process of its own, on one core unless its name says otherwise. One core is timed by its processor time, so that other
-jobs on the machine do not count; two cores by the clock on the wall.
+and carry a cube, and the limit is `mj_step` alone on the same model, states and controls. Humanoids do their tasks,
+told by the scripted operator. Every number comes from a process of its own, on one core unless its name says otherwise.
+One core is timed by its processor time, so that other jobs on the machine do not count; two cores by the clock on the
+wall.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ MEASUREMENTS: dict[str, tuple[str, dict]] = {
     "native_64_moving": ("moving", {"envs": 64}),
     "native_256_moving": ("moving", {"envs": 256}),
     "ovphysx_32": ("rest", {"backend": "ovphysx", "envs": 32}),
+    "g1_64": ("operated", {"task": "Apprentice-PickPlace-G1", "envs": 64}),
+    "gr1t2_64": ("operated", {"task": "Apprentice-PickPlace-GR1T2", "envs": 64}),
+    "g1_box_64": ("operated", {"task": "Apprentice-LiftBox-G1", "envs": 64}),
+    "g1_walk_64": ("operated", {"task": "Apprentice-WalkPickPlace-G1", "envs": 64}),
 }
 
 
@@ -206,6 +211,34 @@ def measure_moving(envs: int) -> dict[str, float]:
             raw += time.process_time() - began
     rate, limit = MOVING_STEPS * envs / spent, MOVING_STEPS * len(sampled) / raw
     return {"rate": rate, "raw_moving": limit, "percent_of_raw": 100 * rate / limit}
+
+
+def measure_operated(task: str, envs: int) -> dict[str, float]:
+    """Every environment has an episode of the scripted operator; steps alone are timed, not the operator."""
+    _use_cores(0, 1)
+    from apprentice.record.cfg import RecordCfg
+    from apprentice.record.loop import EpisodeLoop
+    from apprentice.record.operators import retarget_for, scripted_operators
+    from apprentice.tasks.session import open_session
+
+    with open_session(task, num_envs=envs) as session:
+        spent, steps, step = 0.0, 0, session.step
+
+        def timed_step(actions, env_ids):
+            nonlocal spent, steps
+            began = time.process_time()
+            result = step(actions, env_ids)
+            spent, steps = spent + time.process_time() - began, steps + 1
+            return result
+
+        session.step = timed_step
+        how = RecordCfg(device=("scripted",), num_envs=envs)
+        loop = EpisodeLoop(session, scripted_operators(session), how, retarget=retarget_for(session))
+        seeds = iter(range(envs))
+        for _ in loop.run(lambda: next(seeds, None)):
+            if steps >= MOVING_STEPS:
+                break
+    return {"rate": steps * envs / spent}
 
 
 def measure_raw() -> dict[str, float]:
