@@ -141,15 +141,24 @@ def _colour(prim: Prim) -> tuple[float, float, float, float]:
     material = binding.ComputeBoundMaterial()[0]
     if material:
         shader = material.ComputeSurfaceSource()[0]
-        if shader:
-            rgb = shader.GetInput("diffuseColor")
-            opacity = shader.GetInput("opacity")
-            if rgb and rgb.Get() is not None:
-                red, green, blue = rgb.Get()
-                return float(red), float(green), float(blue), float(opacity.Get() if opacity and opacity.Get() else 1.0)
+        rgb = _value(shader, "diffuseColor")
+        if rgb is not None:
+            red, green, blue = rgb
+            return float(red), float(green), float(blue), float(_value(shader, "opacity") or 1.0)
     gprim: Any = UsdGeom.Gprim(prim)
     display = gprim.GetDisplayColorAttr().Get()
     if not display:
         return GREY
     red, green, blue = display[0]
     return float(red), float(green), float(blue), 1.0
+
+
+def _value(shader: Any, name: str) -> Any:
+    """A shader's input, also where the material states it, as converters do; None if nobody does."""
+    from pxr import UsdShade
+
+    found = shader.GetInput(name) if shader else None
+    if not found:
+        return None
+    said = UsdShade.Utils.GetValueProducingAttributes(found)
+    return said[0].Get() if said else None
