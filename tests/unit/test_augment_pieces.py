@@ -143,6 +143,16 @@ def test_what_travels_with_the_hand_is_held():
     assert held_object(still, {"still": still}, about=None) is None
 
 
+def test_what_is_carried_slowly_at_first_is_held_and_what_is_put_down_later_was():
+    steps = torch.cat((torch.linspace(0, 0.02, 20), torch.linspace(0.02, 0.3, 10))).double()
+    hand = torch.stack([shift(float(x)) for x in steps])
+    assert held_object(hand, {"tool": hand @ shift(0.0, 0.0, -0.05)}, about=None) == "tool"
+    left_behind = torch.stack([shift(min(float(x), 0.1)) for x in steps])
+    assert held_object(hand, {"tool": left_behind}, about=None) == "tool"
+    fetched = torch.stack([shift(max(float(x), 0.015)) for x in steps])
+    assert held_object(hand, {"tool": fetched}, about=None) is None
+
+
 def test_what_a_held_tool_pushes_is_drawn_along():
     steps = torch.linspace(0, 0.4, 30, dtype=torch.float64)
     hand = torch.stack([shift(float(x)) for x in steps])

@@ -89,14 +89,16 @@ def held_object(eef: Tensor, objects: Mapping[str, Tensor], about: str | None) -
         objects: Objects during the segment. Shape (T, 4, 4) each.
         about: The object that the segment is about, which is not carried.
     """
-    early = slice(0, max(2, len(eef) // 3))
     for name, poses in objects.items():
         if name == about:
             continue
-        moved = (position(poses[early]) - position(poses[0])).norm(dim=-1).max()
-        in_hand = position(inverse(eef[early]) @ poses[early])
+        gone = ((position(poses) - position(poses[0])).norm(dim=-1) > _MOVED_M).nonzero()
+        if not len(gone):
+            continue
+        until = int(gone[0]) + 1  # what becomes of it later does not matter
+        in_hand = position(inverse(eef[:until]) @ poses[:until])
         slipped = (in_hand - in_hand[0]).norm(dim=-1).max()
-        if moved > _MOVED_M and slipped < _STILL_IN_HAND_M and in_hand[0].norm() < _REACH_M:
+        if slipped < _STILL_IN_HAND_M and in_hand[0].norm() < _REACH_M:
             return name
     return None
 
