@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from augment_world import load, subtask, write_source
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -45,7 +45,6 @@ def size(vectors: np.ndarray) -> float:
     return float(np.linalg.norm(vectors, axis=-1).max())
 
 
-@settings(deadline=None)
 @given(rotvec=near(1.8))
 def test_rotations_in_numpy_are_those_in_torch(rotvec):
     matrix = exp_matrix(rotvec)
@@ -60,7 +59,6 @@ def test_half_turns_have_an_axis(axis):
     np.testing.assert_allclose(exp_matrix(log_matrix(exp_matrix(half))), exp_matrix(half), atol=1e-6)
 
 
-@settings(deadline=None)
 @given(via=st.lists(near(0.2), min_size=0, max_size=3), end=near(0.2), turn=near(0.8), arrival=near(0.05))
 def test_a_way_keeps_to_speed_and_acceleration_and_ends_where_it_should(via, end, turn, arrival):
     start = pose((0, 0, 0), (0.3, -0.2, 0.1))
@@ -78,7 +76,6 @@ def test_a_way_keeps_to_speed_and_acceleration_and_ends_where_it_should(via, end
         assert size(np.diff(turns, axis=0)) <= LIMITS.turn_acceleration * (1 + 1e-6)
 
 
-@settings(deadline=None)
 @given(end=near(0.3))
 def test_a_hand_arrives_at_rest_or_as_fast_as_the_segment_goes_on(end):
     vertices = np.stack((pose((0, 0, 0)), pose(end)))

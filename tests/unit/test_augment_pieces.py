@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from augment_world import SUBTASKS, load, planners, subtask, write_source
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -232,7 +232,6 @@ def test_the_nearest_segment_is_chosen_most_and_a_failed_one_avoided():
     assert choose([1, 1])[1] < 0.4
 
 
-@settings(deadline=None)
 @given(order=st.sampled_from([2, 4]), turns=st.integers(0, 3))
 def test_selection_sees_through_symmetry(order, turns):
     demos = [line_demo("demo_0", 0.1), line_demo("demo_1", 0.6)]

@@ -14,7 +14,7 @@ from apprentice.demos import Demo, DemoFile, DemoWriter
 from apprentice.demos.masks import extended, for_validation
 from apprentice.errors import UserError
 
-relaxed = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be busy; what is tested does not depend on how fast it is."""
 
 texts = st.text(st.characters(codec="utf-8"))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apprentice.learn.data.action_space import ActionSpace, recognise
@@ -61,7 +61,6 @@ def test_joint_positions_are_left_as_they_are():
     assert space.continuous == tuple(range(9))
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), kind=st.sampled_from(["relative", "absolute"]))
 def test_actions_to_targets_and_back_lose_nothing(seed: int, kind: str):
     poses, targets, relative = walk(seed, 30)

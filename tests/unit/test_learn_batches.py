@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from learn_demos import write_demos
 
@@ -78,7 +78,6 @@ def test_windows_are_those_of_robomimics_sequence_dataset(
             np.testing.assert_array_equal(batch["next_obs"][key][number][later], expected["next_obs"][key][later])
 
 
-@settings(deadline=None)
 @given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5), stack=st.integers(1, 4), sequence=st.integers(1, 6))
 def test_a_window_never_crosses_into_another_demo(lengths: list[int], stack: int, sequence: int):
     frame = torch.arange(sum(lengths), dtype=torch.float32)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from apprentice import poses
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 """The machine may be busy; what is tested does not depend on how fast it is."""
 
 vectors = arrays(np.float64, (2, 3), elements=st.floats(-2, 2, allow_subnormal=False)).map(torch.from_numpy)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -36,7 +36,6 @@ def test_the_same_states_are_bit_exact():
     assert found.rotation_error_rad == 0.0
 
 
-@settings(deadline=None)
 @given(step=st.integers(0, STEPS - 1), column=st.integers(0, 8))
 def test_a_single_bit_is_found_where_it_differs(step, column):
     result = states()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apprentice.tasks.episode import EpisodeBuffer
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 N = 3
 

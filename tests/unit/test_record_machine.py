@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from apprentice.record.machine import TRANSITIONS, Signal, State, after
 from apprentice.teleop.frame import Command
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 signals = st.lists(st.sampled_from(list(Signal)), max_size=40)
 

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from apprentice.teleop.clutch import Clutch, ClutchCfg
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 vectors = arrays(np.float64, 3, elements=st.floats(-2, 2))
 

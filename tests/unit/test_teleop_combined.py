@@ -15,7 +15,7 @@ from apprentice.teleop.sources.base import DeviceStatus, LiveSource, Mailbox
 from apprentice.teleop.sources.combined import Combined, together
 from apprentice.teleop.sources.open import Word, open_sources, parse_word
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 twists = arrays(np.float64, 6, elements=st.floats(-1, 1))
 

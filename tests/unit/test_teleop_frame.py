@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from apprentice.teleop.frame import Hand, TeleopFrame, problem
 from apprentice.teleop.frame_json import frame_from_json, frame_to_json
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 finite = st.floats(-1e3, 1e3)
 

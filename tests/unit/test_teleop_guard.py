@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from apprentice.teleop.frame import Hand, TeleopFrame
 from apprentice.teleop.guard import FrameGuard
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 
 def frame(time_s, at=(0.0, 0.0, 0.0), turn=(0.0, 0.0, 0.0), **hand):

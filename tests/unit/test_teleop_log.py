@@ -23,7 +23,7 @@ from apprentice.teleop.read_log import Tick, read_session
 from apprentice.teleop.sources.base import View
 from apprentice.teleop.sources.replay import TickReplay
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 any_float = st.floats(allow_nan=True, allow_infinity=True)
 names = st.text(max_size=5)

@@ -16,7 +16,7 @@ from apprentice.teleop.remote_clock import RemoteClock
 from apprentice.teleop.sources.gamepad import dead_zone
 from apprentice.teleop.sources.page import PageSource
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 CONFIG = Path(__file__).parents[2] / "config" / "teleop"
 

@@ -13,8 +13,8 @@ from apprentice.teleop.frame import CommandFrame, Hand, TeleopFrame
 from apprentice.teleop.retarget import Retarget, RetargetCfg
 from apprentice.teleop.smoothing import SmoothingCfg
 
-relaxed = settings(deadline=None, max_examples=50)
-quick = settings(deadline=None, max_examples=20)
+relaxed = settings(max_examples=50)
+quick = settings(max_examples=20)
 
 HZ = 20.0
 QUICK = SmoothingCfg(cutoff_hz=1e12)

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from apprentice.teleop.frame import is_pose
 from apprentice.teleop.smoothing import PoseSmoothing, SmoothingCfg
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 HZ = 20.0
 vectors = arrays(np.float64, 3, elements=st.floats(-1, 1))

@@ -10,7 +10,7 @@ from apprentice.teleop.frame import Command, TeleopFrame
 from apprentice.teleop.sources.base import Mailbox, ThreadedSource, View
 from apprentice.teleop.sources.replay import FrameReplay
 
-relaxed = settings(deadline=None, max_examples=50)
+relaxed = settings(max_examples=50)
 
 events = st.lists(st.sampled_from(list(Command)), max_size=2).map(tuple)
 
