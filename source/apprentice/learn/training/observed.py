@@ -18,7 +18,7 @@ _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
 """What Isaac Lab's own configs observe; preferred because other terms may be in world coordinates."""
 _LAST_ACTION = ("actions", "last_action")
 _PROPRIOCEPTION = ("gripper", "finger", "hand_joint")
-_IMAGE_BATCH = 128
+_IMAGE_BATCH = 64
 _RESNET: dict[str, Any] = {
     "feature_dimension": 64,
     "backbone_class": "ResNet18Conv",
