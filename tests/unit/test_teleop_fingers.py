@@ -16,8 +16,6 @@ from apprentice.teleop.finger_commands import FingerCommands
 from apprentice.teleop.fingers import FingerRetarget, in_palm
 from apprentice.teleop.frame import Hand, TeleopFrame, problem
 
-pytest.importorskip("dex_retargeting")
-
 PINCH = RELAXED | {"thumb": "index", "index": 0.75}
 DEX3, FOURIER = ({hand.side: hand for hand in HANDS[first : first + 2]} for first in (0, 2))
 every_hand = pytest.mark.parametrize("hand", HANDS, ids=lambda hand: f"{hand.model.name}-{hand.side}")

@@ -238,7 +238,7 @@ class EpisodeLoop:
         if self.steps(env_id) == 0:
             return {eef: hand.open.expand(self._session.num_envs, -1) for eef, hand in self._hands.items()}
         action = self._session.env.action_manager.action
-        return {eef: action[:, list(hand.columns)].cpu() for eef, hand in self._hands.items()}
+        return {eef: hand.of(action).cpu() for eef, hand in self._hands.items()}
 
     def _rewind(self, env_id: int, slot: Slot) -> None:
         moment = slot.go_back(_MOMENTS_PER_TICK)

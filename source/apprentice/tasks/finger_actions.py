@@ -42,6 +42,10 @@ class FingerColumns:
         """Targets of the closed hand (rad). Shape (J,)."""
         return torch.tensor([self.hand.closed[name] for name in self.hand.open])
 
+    def of(self, actions: Tensor) -> Tensor:
+        """The targets that actions hold (rad). Shapes (N, A) and (N, J)."""
+        return actions[:, list(self.columns)]
+
     def posture(self, grip: Tensor) -> Tensor:
         """Targets (rad) for gripper commands, 1 open to -1 closed. Shapes (..., 1) and (..., J)."""
         return torch.lerp(self.closed, self.open, (0.5 + 0.5 * grip).to(torch.float32))
@@ -121,6 +125,6 @@ def actions_with_fingers(
 def grips_of(env: Any, hands: Mapping[str, FingerColumns], actions: Tensor) -> dict[str, Tensor]:
     """Gripper commands that actions hold, one number for every end effector. Shapes (N, A) and (N, G) each."""
     return {
-        eef: hands[eef].grip(actions[:, list(hands[eef].columns)]) if eef in hands else part
+        eef: hands[eef].grip(hands[eef].of(actions)) if eef in hands else part
         for eef, part in action_to_gripper(env, actions).items()
     }

@@ -21,10 +21,7 @@ TABLE: list[dict[str, str]] = [
     {"keys": "A or X", "does": "start / pause"},
     {"keys": "B or Y", "does": "rewind, while held"},
     {"keys": "press stick", "does": "save the demo"},
-    {
-        "keys": "bare hand",
-        "does": "moves the arm while it is seen; a pinch closes the gripper",
-    },
+    {"keys": "bare hand", "does": "moves the arm while it is seen; a pinch closes the gripper"},
 ]
 """What an operator has to know, as for the keyboard."""
 WALKING: list[dict[str, str]] = [
