@@ -347,7 +347,7 @@ def test_nonsense_in_frames_never_moves_the_robot_and_leaves_no_garbage(session,
             assert state is not State.RECORDING, "what cannot be used does not move the robot"
         usable += state is State.RECORDING
         over += state in (State.SAVED, State.DISCARDED)
-    assert usable > 200 and kept > 3
+    assert usable > 200 and kept > 1  # how many episodes end in time depends on the machine
     assert len(steps) <= usable + over, "there are no steps but those of usable frames"
     assert notes.after[-STOP_STEPS] is State.RECORDING, "the session goes on"
     assert_no_garbage(output)
