@@ -13,9 +13,14 @@ from apprentice.augment.sources.demos import SourceDemo
 from apprentice.augment.sources.segment import Boundaries
 from apprentice.demos.start_states import StartStates
 from apprentice.errors import UserError
+from apprentice.poses import position
 
 _SOON = 5
 """Control steps at the beginning of a subtask in which signals flicker."""
+_OPENING_STEPS = 10
+"""Control steps in which hands open."""
+_HELD_M = 0.01
+"""Displacement of an object from which on it was held by the hand that opened."""
 
 
 class Resumption:
@@ -89,11 +94,10 @@ class Starts:
         }
         self._usable: list[tuple[int, dict[str, int]]] = []
         for rows in torch.arange(len(starts)).split(session.num_envs):
-            env_ids = list(range(len(rows)))
-            session.set_state(self._rows(rows), env_ids)
-            signals = {name: value.tolist() for name, value in session.subtask_signals().items()}
-            for env_id, row in zip(env_ids, rows.tolist(), strict=True):
-                subtasks = self._subtasks({name: values[env_id] for name, values in signals.items()})
+            session.set_state(self._rows(rows), range(len(rows)))
+            as_it_is = self._all_subtasks(len(rows))
+            for row, *found in zip(rows.tolist(), as_it_is, self._with_open_hands(len(rows)), strict=True):
+                subtasks = max(filter(None, found), key=lambda subtasks: sum(subtasks.values()), default=None)
                 if subtasks is not None:
                     self._usable.append((row, subtasks))
         self.left_out = len(starts) - len(self._usable)
@@ -115,6 +119,28 @@ class Starts:
 
     def _rows(self, rows: Tensor) -> dict[str, Tensor]:
         return {key: value[rows] for key, value in self._states.items()}
+
+    def _all_subtasks(self, count: int) -> list[dict[str, int] | None]:
+        """The subtasks with which the first environments go on, by the signals as they are now."""
+        signals = {name: value.tolist() for name, value in self._session.subtask_signals().items()}
+        return [self._subtasks({name: values[row] for name, values in signals.items()}) for row in range(count)]
+
+    def _with_open_hands(self, count: int) -> list[dict[str, int] | None]:
+        """The same after hands have opened that hold nothing; None for others.
+
+        What was done before may not count while a hand is closed, although it holds nothing: after a grasp that
+        missed, a stack does not count as built in Isaac Lab, which asks for an open gripper.
+        """
+        session = self._session
+        active = torch.arange(session.num_envs) < count
+        before = {name: pose.clone() for name, pose in session.object_poses().items()}
+        for _ in range(_OPENING_STEPS):
+            session.step(session.neutral_actions(), active)
+        held = torch.zeros(session.num_envs, dtype=torch.bool)
+        for name, pose in session.object_poses().items():
+            held |= ((position(pose) - position(before[name])).norm(dim=-1) > _HELD_M).cpu()
+        found = self._all_subtasks(count)
+        return [None if gone else subtasks for gone, subtasks in zip(held[:count].tolist(), found, strict=True)]
 
     def _subtasks(self, signals: Mapping[str, bool]) -> dict[str, int] | None:
         found = {eef: resumption.subtask(signals) for eef, resumption in self._resumptions.items()}
