@@ -56,7 +56,8 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
     demos, policy, evaluated = folder / "demos.hdf5", folder / "policy", folder / "evaluated"
     made = ["--variant", variant, "--demos", args.demos, "--workers", 1]
     stages.apprentice("augment", source, *made, "--output", demos)
-    if not (stock := folder / "stock.json").exists():
+    stock = folder / "stock.json"
+    if args.attempts and not stock.exists():
         theirs = ["--stage", "stock", "--few", args.attempts, "--num-envs", args.attempts, "--result", stock]
         stages.python(BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *theirs, may_fail=True)
     stages.apprentice("train", demos, "--output", policy)
@@ -165,7 +166,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=["d0"])
     parser.add_argument("--engines", nargs="*", default=["newton", "ovphysx"])
     parser.add_argument("--episodes", type=int, default=64, help="of the scripted operator")
-    parser.add_argument("--attempts", type=int, default=64, help="of isaaclab_mimic, for its rate")
+    parser.add_argument("--attempts", type=int, default=64, help="of isaaclab_mimic, for its rate; 0: none")
     parser.add_argument("--demos", type=int, default=1000, help="that the policy learns from")
     parser.add_argument("--rollouts", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the source demos")
