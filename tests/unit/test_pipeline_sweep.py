@@ -128,5 +128,7 @@ def test_overrides_change_the_config_and_are_checked(file: Path, tmp_path: Path)
     assert config["robomimic"]["algo"]["chunk"] == 7
     with pytest.raises(UserError, match="chunk_size"):
         train(file, tmp_path / "other", TrainingCfg(steps=2, override={"algo.chunk_size": "7"}))
+    with pytest.raises(UserError, match="read off the demos"):
+        train(file, tmp_path / "other", TrainingCfg(steps=2, override={"algo.features.plain": "[]"}))
     with pytest.raises(UserError, match=r"JSON for --override algo\.chunk"):
         train(file, tmp_path / "other", TrainingCfg(steps=2, override={"algo.chunk": "seven"}))

@@ -20,6 +20,8 @@ LOOKS_AHEAD = tuple({*OFFLINE_RL, *PLANS})
 """Algorithms that learn from what is observed later, too."""
 SCALABLE = ("bc", "bcq", "cql", "iql", "td3_bc")
 """Algorithms that there are with scaled actions, too."""
+FROM_DEMOS = ("features", "told", "subtasks", "action_space")
+"""Parts of the config of our chunk policies that are filled in from the demo file and stored in the checkpoint."""
 
 _SUFFIX = "_scaled_actions"
 _PARTS = ("planner", "value_net", "actor")

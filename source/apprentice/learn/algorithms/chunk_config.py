@@ -6,6 +6,8 @@ from typing import Any
 
 from robomimic.config.config import Config
 
+from apprentice.learn.algorithms.anatomy import FROM_DEMOS
+
 
 class ChunkPolicyConfig:
     """The part of the Robomimic config that chunk policies share. A subclass derives from `BaseConfig` too."""
@@ -30,11 +32,12 @@ class ChunkPolicyConfig:
         self.algo.optim_params.policy.regularization.L2 = 1e-4
         self.algo.steps = 6000  # gradient steps: the length of the cosine
         self.algo.chunk = 20  # control steps predicted at once
-        self.algo.execute = 14  # of these are executed before the next prediction; short re-planning grasps badly
+        self.algo.execute = 14  # of these are executed before the next prediction
         self.algo.ensemble = 0.0  # > 0: what all chunks say of a step is averaged, each newer one with exp(-ensemble)
         # times the weight of the one before it; such policies execute few steps of a chunk
         self.algo.label_smoothing = 1  # reach in steps of a triangular filter over the targets ([1, 2, 1] for 1):
         # the exploration noise of generated demos is white, and a large part of what the labels vary by
+        self.algo.held_steps = 20  # steps, at most, that the policy is told since each gripper command changed; 0: none
         self.algo.gripper_weight = 0.3  # of the gripper's loss beside that of the poses
         self.algo.feature_std_floor = 0.01  # a feature that hardly varied in the demos must not dominate in play
         self.algo.feature_clip = 4.0  # standard deviations
@@ -51,8 +54,7 @@ class ChunkPolicyConfig:
         self.algo.hierarchy.words = 32  # numbers that stand for the words of a subtask
         self.algo.hierarchy.weight = 0.1  # of the loss of telling it
         self.algo.hierarchy.truth = 0.3  # share of training in which the lower level is told the truth instead
-        # Filled in from the demo file and stored in the checkpoint:
-        for name in ("features", "told", "subtasks", "action_space"):
+        for name in FROM_DEMOS:
             self.algo[name] = Config()
             self.algo[name].do_not_lock_keys()
 

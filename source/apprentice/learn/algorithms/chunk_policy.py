@@ -22,7 +22,15 @@ from apprentice.learn.algorithms.ensemble import kept_chunks, present
 from apprentice.learn.algorithms.vision import augmented, prepared
 from apprentice.learn.data.action_space import ActionSpace
 from apprentice.learn.data.chunks import chunks
-from apprentice.learn.data.features import EEF_POSE, FeatureCfg, features, position_columns
+from apprentice.learn.data.features import (
+    EEF_POSE,
+    FeatureCfg,
+    commands,
+    features,
+    held_after,
+    held_before,
+    position_columns,
+)
 from apprentice.learn.data.subtasks import Subtasks, under_way
 from apprentice.poses import exp_rotation, make_pose, position, rotation
 
@@ -140,8 +148,11 @@ class ChunkPolicy(PolicyAlgo):
             chunk=self.algo_config.chunk,
             smoothing=self.algo_config.label_smoothing,
         )
+        initial, most = self.network.initial_command.cpu(), self.feature_cfg.held_steps
+        high = self._high(obs, initial)
+        held = None if high is None else held_before(high, lengths, most)
         encoded = {
-            "obs/features": features(obs, self.feature_cfg, self.network.initial_command.cpu()),
+            "obs/features": features(obs, self.feature_cfg, initial, held),
             "targets": targets.flatten(1),
             "switches": switches.flatten(1),
         }
@@ -229,8 +240,9 @@ class ChunkPolicy(PolicyAlgo):
         images = {key: prepared(obs[key]) for key in self.cameras}
         # drawn at every step for all: what one environment gets does not depend on who asks beside it
         drawn = noise()[:, 1:] if net.noise_size else torch.zeros(len(age), 0, device=self.device)
-        frame = net.normalise(features(obs, self.feature_cfg, net.initial_command))[:, None]
         fresh = (age == 0)[:, None, None]
+        waiting = self._waiting(obs, memory, fresh[:, 0])
+        frame = net.normalise(features(obs, self.feature_cfg, net.initial_command, waiting.get("held")))[:, None]
         past = memory["history"] if memory else frame.expand(-1, self.frames, -1)
         # a window slides over the past; at the first step it holds the first observation throughout, as in training
         history = torch.where(fresh, frame, torch.cat([past, frame], 1)[:, -self.frames :])
@@ -247,7 +259,25 @@ class ChunkPolicy(PolicyAlgo):
                 plan[key][due] = _pushed(value, plan[key][due])
         now = present(plan, age, self.algo_config.execute, self.ensemble)
         actions = self.space.action(now["poses"], eefs, now["continuous"], now["switches"] > 0)
-        return actions, {"history": history, **plan}
+        return actions, {"history": history, **waiting, **plan}
+
+    def _high(self, obs: Mapping[str, Tensor], initial: Tensor) -> Tensor | None:
+        """Whether each gripper was told the higher of its two commands last. Shape (N, B); None if nothing is told."""
+        told = commands(obs, self.feature_cfg, initial) if self.feature_cfg.held_steps else None
+        if told is None:
+            return None
+        return told > torch.tensor([(one.low + one.high) / 2 for one in self.space.binary], device=told.device)
+
+    def _waiting(self, obs: Mapping[str, Tensor], memory: Memory, fresh: Tensor) -> Memory:
+        """That, and for how many steps it has held. Empty if nothing is told."""
+        high = self._high(obs, self.network.initial_command)
+        if high is None:
+            return {}
+        most = self.feature_cfg.held_steps
+        held = torch.full(high.shape, float(most), device=high.device)
+        if memory:
+            held = torch.where(fresh, held, held_after(high, memory["high"] > 0, memory["held"], most))
+        return {"high": high.float(), "held": held}
 
     def asks(self, age: Tensor) -> Tensor:
         """Whether the network is asked at this step, or an earlier chunk goes on. Shape (N,), bool."""

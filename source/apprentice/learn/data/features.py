@@ -40,6 +40,9 @@ class FeatureCfg:
     """Observation that holds the previous action, of which `last_action_columns` are used."""
     last_action_columns: tuple[int, ...] = ()
     """The gripper columns: what was commanded last cannot be seen in the finger positions alone."""
+    held_steps: int = 0
+    """Control steps, at most, that are told since each of these commands changed; 0 tells none. A hand that waits for
+    its fingers to close looks the same at every step: who does not know for how long it has waited waits on."""
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> FeatureCfg:
@@ -58,13 +61,20 @@ class FeatureCfg:
         return (*poses, *self.plain, *((self.last_action,) if self.last_action else ()))
 
 
-def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor | None = None) -> Tensor:
+def features(
+    obs: Mapping[str, Tensor],
+    cfg: FeatureCfg,
+    initial_command: Tensor | None = None,
+    held: Tensor | None = None,
+) -> Tensor:
     """The feature vector of each observation.
 
     Args:
         obs: Observations by key. Shape (N, ...).
         cfg: Which of them.
         initial_command: Stands for the last gripper command before there was any action. Shape (len(columns),).
+        held: Control steps since each gripper command changed, from `held_before` or `held_after`; None if they never
+            did. Shape (N, len(columns)).
 
     Returns:
         Shape (N, F).
@@ -84,14 +94,58 @@ def features(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial_command: Tensor
     parts += _differences(objects)
     parts += _differences(eefs)
     parts += [obs[key].reshape(len(obs[key]), -1).float() for key in cfg.plain]
-    if cfg.last_action and cfg.last_action_columns:
-        action = obs[cfg.last_action]
-        command = action[:, list(cfg.last_action_columns)]
-        if initial_command is not None:
-            # Isaac Lab reports zeros until the first action, a command that no gripper was ever given
-            command = torch.where((action == 0).all(-1, keepdim=True), initial_command, command)
-        parts.append(command)
+    told = commands(obs, cfg, initial_command)
+    if told is not None:
+        parts.append(told)
+        if cfg.held_steps:
+            steps = torch.full_like(told, cfg.held_steps) if held is None else held
+            parts.append(steps / cfg.held_steps)
     return torch.cat(parts, -1)
+
+
+def commands(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial: Tensor | None) -> Tensor | None:
+    """The gripper commands given last, as in `features`. Shape (N, len(columns)); None where they are not observed."""
+    if not cfg.last_action or not cfg.last_action_columns:
+        return None
+    action = obs[cfg.last_action]
+    told = action[:, list(cfg.last_action_columns)]
+    if initial is None:
+        return told
+    # Isaac Lab reports zeros until the first action, a command that no gripper was ever given
+    return torch.where((action == 0).all(-1, keepdim=True), initial, told)
+
+
+def held_before(high: Tensor, lengths: Sequence[int], most: int) -> Tensor:
+    """Control steps since each gripper was told something else, at every frame of some demos.
+
+    Args:
+        high: Whether it was told the higher of its two commands last. Shape (T, B).
+        lengths: Frames of each demo.
+        most: What is told of longer times, and before the first change.
+
+    Returns:
+        Shape (T, B).
+    """
+    length = torch.tensor(lengths)
+    first = torch.repeat_interleave(length.cumsum(0) - length, length)[:, None]
+    now = torch.arange(len(high))[:, None]
+    changed = torch.zeros_like(high)
+    changed[1:] = high[1:] != high[:-1]
+    changed &= now > first
+    latest = torch.where(changed, now, -1).cummax(0).values
+    return torch.where(latest > first, now - latest, most).clamp_max(most).float()
+
+
+def held_after(high: Tensor, before: Tensor, held: Tensor, most: int) -> Tensor:
+    """The same from one step to the next.
+
+    Args:
+        high: Whether each gripper was told the higher of its two commands last. Shape (N, B).
+        before: The same a step ago.
+        held: Control steps since it changed, a step ago.
+        most: What is told of longer times.
+    """
+    return torch.where(high == before, (held + 1).clamp_max(most), torch.zeros_like(held))
 
 
 def position_columns(cfg: FeatureCfg) -> list[int]:

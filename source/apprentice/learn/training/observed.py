@@ -19,6 +19,8 @@ _ISAAC_LAB_KEYS = ("eef_pos", "eef_quat", "gripper_pos", "object")
 _LAST_ACTION = ("actions", "last_action")
 _PROPRIOCEPTION = ("gripper", "finger", "hand_joint")
 _IMAGE_BATCH = 64
+_IMAGE_EXECUTE = 14
+"""Control steps that are executed of a chunk that cameras led to: as measured, and every look at images costs."""
 _RESNET: dict[str, Any] = {
     "feature_dimension": 64,
     "backbone_class": "ResNet18Conv",
@@ -110,6 +112,7 @@ def recognise_poses(config: Any, frames: Frames) -> None:
             config.algo.told.headings = headings
         if config.algo.features.last_action:
             config.algo.features.last_action_columns = [column.column for column in space.binary]
+            config.algo.features.held_steps = config.algo.held_steps if space.binary else 0
 
 
 def _subtasks(source: Source) -> dict[str, Subtasks]:
@@ -152,6 +155,8 @@ def _choose_cameras(config: Any, source: Source, cfg: TrainCfg, available: list[
     config.observation.modalities.obs.depth = [camera + DEPTH for camera in cfg.depth]
     if not cfg.batch_size and not cfg.config:
         config.train.batch_size = min(config.train.batch_size, _IMAGE_BATCH)
+    if is_chunk_policy(config) and not cfg.config and "algo.execute" not in cfg.override:
+        config.algo.execute = _IMAGE_EXECUTE
     if not is_chunk_policy(config) and not cfg.config:
         rgb = config.observation.encoder.rgb
         rgb.core_class = "VisualCore"

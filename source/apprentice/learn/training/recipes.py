@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from apprentice.errors import UserError
-from apprentice.learn.algorithms.anatomy import OFFLINE_RL, base_name, scaled_name
+from apprentice.learn.algorithms.anatomy import FROM_DEMOS, OFFLINE_RL, base_name, scaled_name
 from apprentice.learn.cfg import TrainCfg
 
 _RNN_GMM = {
@@ -134,6 +134,11 @@ def _overrides(given: Mapping[str, str]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for path, text in given.items():
         *above, last = path.split(".")
+        if above[:1] == ["algo"] and [*above, last][1] in FROM_DEMOS:
+            raise UserError(
+                f"Expected --override of a setting, got {path}, which is read off the demos; choose what is observed"
+                " with observation.modalities.obs.low_dim."
+            )
         section = nested
         for name in above:
             section = section.setdefault(name, {})
