@@ -29,7 +29,7 @@ class ChunkedBCConfig(ChunkPolicyConfig, BaseConfig):
 
     def algo_config(self) -> None:
         super().algo_config()
-        self.algo.execute = 8  # it sees sooner what went otherwise than planned; needs `held_steps`
+        self.algo.execute = 10  # it sees sooner what went otherwise than planned; needs `held_steps`
         self.algo.hidden_dims = (256, 256, 256)  # 512 is no better on held-out demos, and takes more than twice as long
         self.algo.modes = 4  # chunks predicted side by side, of which the likeliest is played
         self.algo.mode_weight = 0.1  # of the cross-entropy of which of them was the nearest
