@@ -94,8 +94,9 @@ def stack(bench: Bench) -> dict[str, dict[str, Any]]:
 def few(bench: Bench) -> dict[str, dict[str, Any]]:
     demos = bench.demos("few", "--demos", 200, "--seed", 1)
     # no demos are set apart for validation, of which 200 leave none to spare
-    act = bench.trained("few_act", demos, "--algo", "act", "--valid-fraction", 0, "--valid-mask=")
-    plain = bench.trained("few", demos)
+    spare_none = ["--valid-fraction", 0, "--valid-mask="]
+    act = bench.trained("few_act", demos, "--algo", "act", *spare_none)
+    plain = bench.trained("few", demos, *spare_none)
     return {
         "200 demos, act": bench.evaluated("few_act_evaluated", act, 400),
         "200 demos": bench.evaluated("few_evaluated", plain, 400),
