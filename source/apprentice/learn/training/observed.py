@@ -112,7 +112,7 @@ def recognise_poses(config: Any, frames: Frames) -> None:
             config.algo.told.headings = headings
         if config.algo.features.last_action:
             config.algo.features.last_action_columns = [column.column for column in space.binary]
-            config.algo.features.held_steps = config.algo.held_steps if space.binary else 0
+            config.algo.features.held_steps = config.algo.held_steps
 
 
 def _subtasks(source: Source) -> dict[str, Subtasks]:
