@@ -24,7 +24,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from stages import Stages
@@ -39,12 +38,13 @@ MOMENT = 0.6
 ENGINE_EPISODES = 4
 """Of the scripted operator in engines other than `native`."""
 COLUMNS = {
-    "operator": "operator",
-    "dgr": "DGR",
-    "stock_dgr": "isaaclab_mimic",
-    "success": "policy",
+    "operator": "scripted operator",
+    "generated": "generated demos, of attempts",
+    "stock": "isaaclab_mimic",
+    "policy": "policy, rollouts",
     "env_steps_per_s": "env-steps/s",
 }
+"""What is known of a task, and how the table calls it: successes of attempts, but for the speed."""
 
 
 def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -66,11 +66,13 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
     evaluation = json.loads((evaluated / "evaluation.json").read_text())
     if not (picture := args.output / "pictures" / f"{task}.png").exists():
         stages.python(__file__, "--picture", task, source, picture)
+    generated = json.loads(demos.with_name(f"{demos.name}.stats.json").read_text())
+    theirs_held = json.loads(stock.read_text())["held"] if stock.exists() else None
     found = {
         "operator": _operator(checks),
-        "dgr": json.loads(demos.with_name(f"{demos.name}.stats.json").read_text())["dgr"],
-        "stock_dgr": mean(json.loads(stock.read_text())["held"]) if stock.exists() else None,
-        "success": evaluation["success_rate"],
+        "generated": (generated["successes"], generated["attempts"]),
+        "stock": theirs_held and (sum(theirs_held), len(theirs_held)),
+        "policy": (evaluation["successes"], evaluation["rollouts"]),
         "interval": evaluation["interval_95"],
         "env_steps_per_s": evaluation["env_steps_per_s"],
     }
@@ -106,7 +108,7 @@ def draw(task: str, source: Path, picture: Path) -> None:
 
 def cells(rows: Mapping[str, Mapping[str, Any]], engines: list[str]) -> tuple[list[str], list[list[str]]]:
     """The table: its header, and a row for each task and variant."""
-    columns = COLUMNS | {engine: f"operator, {engine}" for engine in engines}
+    columns = COLUMNS | {engine: f"operator on {engine}" for engine in engines}
     return ["task", *columns.values()], [[name, *(_cell(key, row) for key in columns)] for name, row in rows.items()]
 
 
@@ -125,12 +127,13 @@ def show(rows: Mapping[str, Mapping[str, Any]], args: argparse.Namespace) -> Non
     for name, row in rows.items():
         task, variant = name.split()
         films = sorted((args.output / task / variant / "evaluated" / "videos").glob("*.mp4"))
-        shown = f'<img src="pictures/{task}.png" alt="{task}" loading="lazy">'
+        picture = f"pictures/{task}.png"
+        shown = f'<img src="{picture}" alt="{task}" loading="lazy">'
         for film in films[-1:]:  # failures come first
             source = film.relative_to(args.output).as_posix()
-            shown += f'<video controls loop muted playsinline preload="none" src="{source}"></video>'
-        numbers = ", ".join(f"{key} {_cell(key, row)}" for key in ("operator", "dgr", "success"))
-        figures.append(f"<figure>{shown}<figcaption>{escape(name)}: {escape(numbers)}</figcaption></figure>")
+            shown = f'<video controls loop muted playsinline preload="none" poster="{picture}" src="{source}"></video>'
+        caption = escape(f"{name}: policy {_cell('policy', row)}")
+        figures.append(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>")
     body = page_table(header, lines) + command("python benchmarks/suite.py") + grid(figures, "videos")
     section = Section("tasks", "All tasks", "Ten demos of the scripted operator each; intervals are of 95 %.", body)
     whole = page(title="The task suite", subtitle=f"{len(rows)} tasks and variants", overview="", sections=[section])
@@ -143,8 +146,9 @@ def _cell(key: str, row: Mapping[str, Any]) -> str:
         return "-"
     if key == "env_steps_per_s":
         return f"{value:,.0f}"
-    interval = " [{:.0f}, {:.0f}]".format(*(100 * end for end in row["interval"])) if key == "success" else ""
-    return f"{100 * value:.0f} %{interval}"
+    done, of = value
+    interval = " [{:.0f}, {:.0f} %]".format(*(100 * end for end in row["interval"])) if key == "policy" else ""
+    return f"{done:,} of {of:,}{interval}"
 
 
 def _checked(file: Path, task: str, variant: str, engine: str, episodes: int, num_envs: int) -> list[dict[str, str]]:
@@ -154,10 +158,10 @@ def _checked(file: Path, task: str, variant: str, engine: str, episodes: int, nu
     return json.loads(file.read_text()) if file.exists() else []
 
 
-def _operator(checks: list[dict[str, str]]) -> float | None:
+def _operator(checks: list[dict[str, str]]) -> tuple[int, int] | None:
     found = next((check["found"] for check in checks if check["what"] == "scripted operator"), "")
     counts = re.match(r"(\d+) of (\d+)", found)
-    return int(counts[1]) / int(counts[2]) if counts else None
+    return (int(counts[1]), int(counts[2])) if counts else None
 
 
 def main() -> None:
