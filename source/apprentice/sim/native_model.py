@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from apprentice.errors import UserError
 
+from .native_bounds import bound_geometry
+
 PER_WORLD_FIELDS = frozenset(
     """
     actuator_acc0 actuator_actrange actuator_biasprm actuator_cranklength actuator_ctrlrange actuator_dynprm
@@ -76,8 +78,9 @@ class WorldModels:
             if content not in known:
                 known[content] = copy.copy(self._template)
                 known[content].opt.timestep = timestep
-                for name, values in parameters.items():
-                    _set(known[content], name, values[world])
+                moved = [_set(known[content], name, values[world]) for name, values in parameters.items()]
+                if any(moved):
+                    bound_geometry(known[content], self._template)
             self._contents[world], self.models[world] = content, known[content]
 
     def set_timestep(self, dt: float) -> None:
@@ -116,24 +119,26 @@ class WorldModels:
             )
 
 
-def _set(model: Any, name: str, value: NDArray[np.generic]) -> None:
+def _set(model: Any, name: str, value: NDArray[np.generic]) -> bool:
+    """Take a parameter over. Returns whether geometry has moved in its body by that."""
     owner, attribute = (model.opt, name.removeprefix("opt.")) if name.startswith("opt.") else (model, name)
     target = getattr(owner, attribute)
     # Newton holds float32; leave MuJoCo's own float64 constants where they agree to that precision
     if np.allclose(target, value.reshape(np.shape(target)), rtol=1e-6, atol=1e-9):
-        return
+        return False
     if np.ndim(target) == 0:
         setattr(owner, attribute, float(value))
     else:
         target[...] = value.reshape(target.shape)
     _forget_shortcuts(model, name)
+    return name in _GEOMETRY + _INERTIAL_FRAME
 
 
 def _forget_shortcuts(model: Any, field: str) -> None:
     """Clear what MuJoCo's compiler derived from values that have changed since.
 
     The compiler marks frames that coincide (`*_sameframe`) and diagonal inertias (`body_simple`) so that kinematics may
-    skip work, and bounds the geometry of each body for collision detection. Stale marks give silently wrong poses.
+    skip work. Stale marks give silently wrong poses.
     """
     none = int(mujoco.mjtSameFrame.mjSAMEFRAME_NONE)
     if field in ("geom_pos", "geom_quat"):
@@ -144,23 +149,3 @@ def _forget_shortcuts(model: Any, field: str) -> None:
         model.body_sameframe[:] = none
         model.body_simple[:] = 0
         model.dof_simplenum[:] = 0
-    if field in _GEOMETRY + _INERTIAL_FRAME:
-        _bound_geometry(model)
-
-
-def _bound_geometry(model: Any) -> None:
-    """Give every node of a body's bounding-volume tree a box around all of the body's geometry.
-
-    Looser than the compiler's boxes, so collisions are never missed; bodies here have few geoms, so it costs nothing.
-    """
-    for body in range(1, model.nbody):
-        first, count = model.body_geomadr[body], model.body_geomnum[body]
-        if count == 0:
-            continue
-        geoms = slice(first, first + count)
-        reach = np.linalg.norm(model.geom_pos[geoms] - model.body_ipos[body], axis=1) + model.geom_rbound[geoms]
-        nodes = slice(model.body_bvhadr[body], model.body_bvhadr[body] + model.body_bvhnum[body])
-        model.bvh_aabb[nodes, :3] = 0.0
-        model.bvh_aabb[nodes, 3:] = reach.max()
-    # the static world's tree spans all environments' placements badly: test its few geoms one by one instead
-    model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
