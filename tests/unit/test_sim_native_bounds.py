@@ -5,6 +5,7 @@ import copy
 import mujoco
 import numpy as np
 import pytest
+
 from apprentice.sim.native_bounds import bound_geometry
 
 COMPOUND = """
