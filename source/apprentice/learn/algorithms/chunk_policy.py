@@ -22,15 +22,8 @@ from apprentice.learn.algorithms.ensemble import kept_chunks, present
 from apprentice.learn.algorithms.vision import augmented, prepared
 from apprentice.learn.data.action_space import ActionSpace
 from apprentice.learn.data.chunks import chunks
-from apprentice.learn.data.features import (
-    EEF_POSE,
-    FeatureCfg,
-    commands,
-    features,
-    held_after,
-    held_before,
-    position_columns,
-)
+from apprentice.learn.data.features import EEF_POSE, FeatureCfg, features, position_columns
+from apprentice.learn.data.held import HeldCommands
 from apprentice.learn.data.subtasks import Subtasks, under_way
 from apprentice.poses import exp_rotation, make_pose, position, rotation
 
@@ -51,6 +44,7 @@ class ChunkPolicy(PolicyAlgo):
         cfg = self.algo_config
         self.space = ActionSpace.from_dict(cfg.action_space.to_dict())
         self.feature_cfg = FeatureCfg.from_dict(cfg.features.to_dict())
+        self.held = HeldCommands(self.feature_cfg, self.space.binary)
         told = cfg.told.to_dict() if "told" in cfg else {}
         self.told_cfg = FeatureCfg.from_dict(told) if told else None
         subtasks = cfg.subtasks.to_dict() if "subtasks" in cfg else {}  # checkpoints before 0.3 have none
@@ -148,9 +142,8 @@ class ChunkPolicy(PolicyAlgo):
             chunk=self.algo_config.chunk,
             smoothing=self.algo_config.label_smoothing,
         )
-        initial, most = self.network.initial_command.cpu(), self.feature_cfg.held_steps
-        high = self._high(obs, initial)
-        held = None if high is None else held_before(high, lengths, most)
+        initial = self.network.initial_command.cpu()
+        held = self.held.in_demos(obs, lengths, initial)
         encoded = {
             "obs/features": features(obs, self.feature_cfg, initial, held),
             "targets": targets.flatten(1),
@@ -241,7 +234,7 @@ class ChunkPolicy(PolicyAlgo):
         # drawn at every step for all: what one environment gets does not depend on who asks beside it
         drawn = noise()[:, 1:] if net.noise_size else torch.zeros(len(age), 0, device=self.device)
         fresh = (age == 0)[:, None, None]
-        waiting = self._waiting(obs, memory, fresh[:, 0])
+        waiting = self.held.in_play(obs, memory, fresh[:, 0], net.initial_command)
         frame = net.normalise(features(obs, self.feature_cfg, net.initial_command, waiting.get("held")))[:, None]
         past = memory["history"] if memory else frame.expand(-1, self.frames, -1)
         # a window slides over the past; at the first step it holds the first observation throughout, as in training
@@ -260,24 +253,6 @@ class ChunkPolicy(PolicyAlgo):
         now = present(plan, age, self.algo_config.execute, self.ensemble)
         actions = self.space.action(now["poses"], eefs, now["continuous"], now["switches"] > 0)
         return actions, {"history": history, **waiting, **plan}
-
-    def _high(self, obs: Mapping[str, Tensor], initial: Tensor) -> Tensor | None:
-        """Whether each gripper was told the higher of its two commands last. Shape (N, B); None if nothing is told."""
-        told = commands(obs, self.feature_cfg, initial) if self.feature_cfg.held_steps else None
-        if told is None:
-            return None
-        return told > torch.tensor([(one.low + one.high) / 2 for one in self.space.binary], device=told.device)
-
-    def _waiting(self, obs: Mapping[str, Tensor], memory: Memory, fresh: Tensor) -> Memory:
-        """That, and for how many steps it has held. Empty if nothing is told."""
-        high = self._high(obs, self.network.initial_command)
-        if high is None:
-            return {}
-        most = self.feature_cfg.held_steps
-        held = torch.full(high.shape, float(most), device=high.device)
-        if memory:
-            held = torch.where(fresh, held, held_after(high, memory["high"] > 0, memory["held"], most))
-        return {"high": high.float(), "held": held}
 
     def asks(self, age: Tensor) -> Tensor:
         """Whether the network is asked at this step, or an earlier chunk goes on. Shape (N,), bool."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from apprentice.learn.data.action_space import ActionSpace
+from apprentice.learn.data.frames import first_and_last
 from apprentice.poses import log_rotation, position, rotation
 
 _ROWS = 4096
@@ -37,9 +38,7 @@ def chunks(
         Targets of shape (T, H, V): for each end effector the displacement [m] and rotation vector [rad] from its pose
         at the frame, then the continuous columns. Gripper decisions of shape (T, H, B), 0 or 1.
     """
-    length = torch.tensor(lengths)
-    last = torch.repeat_interleave(length.cumsum(0) - 1, length)
-    first = torch.repeat_interleave(length.cumsum(0) - length, length)
+    first, last = first_and_last(lengths)
     weights = torch.tensor([smoothing + 1.0 - abs(k) for k in range(-smoothing, smoothing + 1)])
     weights /= weights.sum()
     path = space.target_poses(actions, eefs)

@@ -73,8 +73,8 @@ def features(
         obs: Observations by key. Shape (N, ...).
         cfg: Which of them.
         initial_command: Stands for the last gripper command before there was any action. Shape (len(columns),).
-        held: Control steps since each gripper command changed, from `held_before` or `held_after`; None if they never
-            did. Shape (N, len(columns)).
+        held: Control steps since each gripper command changed, from `HeldCommands`; None if they never did.
+            Shape (N, len(columns)).
 
     Returns:
         Shape (N, F).
@@ -113,39 +113,6 @@ def commands(obs: Mapping[str, Tensor], cfg: FeatureCfg, initial: Tensor | None)
         return told
     # Isaac Lab reports zeros until the first action, a command that no gripper was ever given
     return torch.where((action == 0).all(-1, keepdim=True), initial, told)
-
-
-def held_before(high: Tensor, lengths: Sequence[int], most: int) -> Tensor:
-    """Control steps since each gripper was told something else, at every frame of some demos.
-
-    Args:
-        high: Whether it was told the higher of its two commands last. Shape (T, B).
-        lengths: Frames of each demo.
-        most: What is told of longer times, and before the first change.
-
-    Returns:
-        Shape (T, B).
-    """
-    length = torch.tensor(lengths)
-    first = torch.repeat_interleave(length.cumsum(0) - length, length)[:, None]
-    now = torch.arange(len(high))[:, None]
-    changed = torch.zeros_like(high)
-    changed[1:] = high[1:] != high[:-1]
-    changed &= now > first
-    latest = torch.where(changed, now, -1).cummax(0).values
-    return torch.where(latest > first, now - latest, most).clamp_max(most).float()
-
-
-def held_after(high: Tensor, before: Tensor, held: Tensor, most: int) -> Tensor:
-    """The same from one step to the next.
-
-    Args:
-        high: Whether each gripper was told the higher of its two commands last. Shape (N, B).
-        before: The same a step ago.
-        held: Control steps since it changed, a step ago.
-        most: What is told of longer times.
-    """
-    return torch.where(high == before, (held + 1).clamp_max(most), torch.zeros_like(held))
 
 
 def position_columns(cfg: FeatureCfg) -> list[int]:
