@@ -60,22 +60,24 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
     if args.attempts and not stock.exists():
         theirs = ["--stage", "stock", "--few", args.attempts, "--num-envs", args.attempts, "--result", stock]
         stages.python(BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *theirs, may_fail=True)
-    stages.apprentice("train", demos, "--output", policy)
-    played = ["--variant", variant, "--rollouts", args.rollouts, "--videos", 1]
-    stages.apprentice("evaluate", policy, *played, "--output", evaluated)
-    evaluation = json.loads((evaluated / "evaluation.json").read_text())
+    if args.rollouts:
+        stages.apprentice("train", demos, "--output", policy)
+        played = ["--variant", variant, "--rollouts", args.rollouts, "--videos", 1]
+        stages.apprentice("evaluate", policy, *played, "--output", evaluated)
     if not (picture := args.output / "pictures" / f"{task}.png").exists():
         stages.python(__file__, "--picture", task, source, picture)
     generated = json.loads(demos.with_name(f"{demos.name}.stats.json").read_text())
-    theirs_held = json.loads(stock.read_text())["held"] if stock.exists() else None
-    found = {
+    found: dict[str, Any] = {
         "operator": _operator(checks),
         "generated": (generated["successes"], generated["attempts"]),
-        "stock": theirs_held and (sum(theirs_held), len(theirs_held)),
-        "policy": (evaluation["successes"], evaluation["rollouts"]),
-        "interval": evaluation["interval_95"],
-        "env_steps_per_s": evaluation["env_steps_per_s"],
     }
+    if stock.exists():
+        held = json.loads(stock.read_text())["held"]
+        found["stock"] = (sum(held), len(held))
+    if (file := evaluated / "evaluation.json").exists():
+        evaluation = json.loads(file.read_text())
+        found["policy"] = (evaluation["successes"], evaluation["rollouts"])
+        found |= {"interval": evaluation["interval_95"], "env_steps_per_s": evaluation["env_steps_per_s"]}
     for engine in args.engines:
         found[engine] = _operator(
             _checked(folder / f"{engine}.json", task, variant, engine, ENGINE_EPISODES, ENGINE_EPISODES)
@@ -172,7 +174,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=64, help="of the scripted operator")
     parser.add_argument("--attempts", type=int, default=64, help="of isaaclab_mimic, for its rate; 0: none")
     parser.add_argument("--demos", type=int, default=1000, help="that the policy learns from")
-    parser.add_argument("--rollouts", type=int, default=100)
+    parser.add_argument("--rollouts", type=int, default=100, help="of the policy; 0: none is trained")
     parser.add_argument("--seed", type=int, default=0, help="of the source demos")
     parser.add_argument("--workers", type=int, default=2, help="tasks measured side by side")
     parser.add_argument("--output", type=Path, default=Path("runs/suite"))
