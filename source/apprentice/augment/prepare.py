@@ -77,6 +77,7 @@ def make_planners(session: Any, source: Path, cfg: AugmentCfg, transfer: Transfe
             control_hz=session.control_hz,
             from_last_target=from_last,
             cfg=cfg,
+            pace=info.pace,
         )
         for eef, parts in subtasks.items()
     }

@@ -97,11 +97,14 @@ class CollisionScene:
         return Moment(self, joints, objects, eef_pose, held)
 
     def _below_hand(self) -> NDArray[np.bool_]:
-        """Bodies that the hand carries: itself and its fingers."""
-        below = np.zeros(self.model.nbody, dtype=bool)
-        below[self._hand] = True
-        for body in range(self._hand + 1, self.model.nbody):
-            below[body] = below[self.model.body_parentid[body]]
+        """Bodies that the hand carries: itself and its fingers.
+
+        Where the controller moves a mere frame between the fingers, the hand is the first link above it with a shape.
+        """
+        parents, shapes = self.model.body_parentid, self.model.body_geomnum
+        top = self._hand
+        while not shapes[below := _subtree(parents, top)].any():
+            top = parents[top]
         return below
 
     def _set_robot(self, joints: Array) -> None:
@@ -214,6 +217,15 @@ class Moment:
             key = ("robot" if first == scene._root else scene._names[first], scene._names.get(second, ""))
             found[key] = min(distance, found.get(key, np.inf))
         return found
+
+
+def _subtree(parents: NDArray[np.int32], top: int) -> NDArray[np.bool_]:
+    """A body, and those that it carries. Shape (bodies,)."""
+    below = np.zeros(len(parents), dtype=bool)
+    below[top] = True
+    for body in range(top + 1, len(parents)):
+        below[body] = below[parents[body]]
+    return below
 
 
 def collision_scenes(session_env: Any, eef_poses: Mapping[str, Array]) -> dict[str, CollisionScene]:

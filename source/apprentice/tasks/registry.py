@@ -51,6 +51,8 @@ class TaskInfo:
     """Difficulty variants; empty if the task has none."""
     grasps: Mapping[str, Grasp] = field(default_factory=dict)
     """How each end effector grasps; empty where that is not known."""
+    pace: float = 1.0
+    """Share of augmentation's speeds at which its hands carry things without losing them."""
 
 
 def register_tasks() -> None:
@@ -212,6 +214,7 @@ def info_from_cfg(task: str, env_cfg: Any) -> TaskInfo:
         control_hz=1.0 / (env_cfg.sim.dt * env_cfg.decimation),
         variants=tuple(getattr(env_cfg, "variants", ())),
         grasps=grasps(env_cfg, lambda term: _term_width(term, env_cfg.scene)),
+        pace=getattr(env_cfg, "pace", 1.0),
     )
 
 

@@ -74,7 +74,9 @@ class Segment:
 class Fitter:
     """Fits segments of one end effector."""
 
-    def __init__(self, eef: str, demos: list[SourceDemo], control_hz: float, keep_grasp: bool, cfg: BridgeCfg) -> None:
+    def __init__(
+        self, eef: str, demos: list[SourceDemo], control_hz: float, keep_grasp: bool, cfg: BridgeCfg, pace: float
+    ) -> None:
         """Learn how the hand follows its targets.
 
         Args:
@@ -83,6 +85,7 @@ class Fitter:
             control_hz: Control steps per second.
             keep_grasp: Whether to correct for how an object lies in the hand.
             cfg: How bridges are made.
+            pace: Share of the speeds in `cfg` at which this hand carries things.
         """
         self._eef = eef
         self._keep_grasp = keep_grasp
@@ -93,10 +96,17 @@ class Fitter:
             acceleration=cfg.acceleration_m_s2 / control_hz**2,
             turn=cfg.turn_rad_s / control_hz,
             turn_acceleration=cfg.turn_acceleration_rad_s2 / control_hz**2,
-        )
+        ).at_pace(pace)
 
     def fit(
-        self, segment: Segment, eef: Tensor, held_pose: Tensor | None, space: Space | None, rng: np.random.Generator
+        self,
+        segment: Segment,
+        eef: Tensor,
+        held_pose: Tensor | None,
+        space: Space | None,
+        rng: np.random.Generator,
+        *,
+        failed: int,
     ) -> Fitted:
         """Move a segment into the scene and bridge to it.
 
@@ -106,18 +116,20 @@ class Fitter:
             held_pose: The held object now. Shape (4, 4).
             space: The arm in the scene, None where nobody can look.
             rng: Where the search for a way draws.
+            failed: Tries before this one.
         """
+        limits = self._limits.at_pace(self._cfg.per_retry**failed)
         demo, part = segment.demo, slice(segment.start, segment.end)
         correction = self._correction(segment, eef, held_pose)
         targets = segment.moved @ demo.target[self._eef][part] @ correction
         hand = (segment.moved @ demo.eef[self._eef][part] @ correction).numpy()
         here, arrival = eef.numpy(), _velocity(hand)
         if space is None:
-            way = unchecked_bridge(here, hand[0], arrival, self._limits)
+            way = unchecked_bridge(here, hand[0], arrival, limits)
             problem, room = None, math.inf
         else:
             terms = Terms(
-                limits=self._limits,
+                limits=limits,
                 clearance_m=0.0 if segment.drawn else self._cfg.clearance_m,  # it is drawn close to what it lies on
                 about=segment.about,
                 drawn=segment.drawn,

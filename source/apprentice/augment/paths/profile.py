@@ -34,6 +34,15 @@ class StepLimits:
     turn_acceleration: float
     """Radians per step, per step. Exact where the rotation is about one axis."""
 
+    def at_pace(self, pace: float) -> StepLimits:
+        """Those of the same motion in slow motion: at half the pace it takes twice as long."""
+        return StepLimits(
+            speed=pace * self.speed,
+            acceleration=pace**2 * self.acceleration,
+            turn=pace * self.turn,
+            turn_acceleration=pace**2 * self.turn_acceleration,
+        )
+
 
 def timed(way: Array, limits: StepLimits, arrival: Array | None = None) -> Array:
     """Poses of a hand that starts at rest at the first pose and ends at the last.

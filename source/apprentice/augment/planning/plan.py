@@ -84,6 +84,7 @@ class Planner:
         control_hz: float,
         from_last_target: bool,
         cfg: AugmentCfg,
+        pace: float = 1.0,
     ) -> None:
         """Cut the source demos.
 
@@ -95,6 +96,7 @@ class Planner:
             control_hz: Control steps per second.
             from_last_target: Whether fixed bridges start at the last target (else at the end effector).
             cfg: Options.
+            pace: Share of the bridges' speeds at which this hand carries things.
 
         Raises:
             UserError: If no demo can be cut into the subtasks.
@@ -107,7 +109,7 @@ class Planner:
         self.symmetry = symmetry if cfg.use_symmetry else {}
         self.candidates = Candidates(eef, subtasks, self.demos, self.nominal, self.symmetry, cfg)
         """What may be played."""
-        self._fitter = Fitter(eef, self.demos, control_hz, cfg.keep_grasp, cfg.bridge)
+        self._fitter = Fitter(eef, self.demos, control_hz, cfg.keep_grasp, cfg.bridge, pace)
         self._from_last_target = from_last_target
         self._cfg = cfg
 
@@ -249,7 +251,8 @@ class Planner:
                 return candidate, self._fitter.fixed(candidate.segment, wanted.eef, held_pose, begin, *steps)
             # several hands on one object are in each other's way by nature
             space = None if scene.space is None or wanted.shared else scene.space(self.eef, held)
-            fitted = self._fitter.fit(candidate.segment, wanted.eef, held_pose, space, rng)
+            failed = len(wanted.failed)
+            fitted = self._fitter.fit(candidate.segment, wanted.eef, held_pose, space, rng, failed=failed)
             tried.append((candidate, fitted))
             if fitted.problem is None and fitted.room_m >= ROOM_M:
                 return tried[-1]

@@ -34,6 +34,8 @@ class TabletopSO101EnvCfg(StackEnvCfg, TabletopTaskCfg):
     terminations: Any = TerminationsCfg()
     gripper_joint_names: tuple[str, ...] = (JAW,)
     """Joints that resets leave alone."""
+    pace: float = 0.5
+    """Share of augmentation's speeds at which the jaw holds on to a cube."""
 
     def __post_init__(self):
         super().__post_init__()
