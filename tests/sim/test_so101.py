@@ -46,6 +46,22 @@ def test_a_grasp_holds_wherever_it_takes_the_cube(session):
     assert float(slipped.max()) < 0.001, slipped
 
 
+def test_what_the_jaw_holds_is_not_in_the_arms_way(session):
+    """The controller moves a frame between the pads, which is no link with a shape."""
+    obs = session.reset(seeds=range(NUM_ENVS))
+    cube = obs[f"datagen_info/object_pose/{CUBE}"].clone()
+    for step in range(GRASP_AT + 15):
+        height = 0.04 * (1 - min(1.0, step / 30))
+        target = poses.make_pose(poses.position(cube) + torch.tensor([0.0, 0.0, height]), _down(_nearest_turn(cube)))
+        grip = torch.full((NUM_ENVS, 1), 1.0 if step < GRASP_AT else -1.0)
+        session.step(target_to_action(session.env, {EEF: target}, {EEF: grip}))
+    scene, hand = session.collision_scenes()[EEF], session.eef_poses()[EEF].double().numpy()
+    for env_id in range(NUM_ENVS):
+        holding, empty = (scene.moment(env_id, hand[env_id], held) for held in (CUBE, None))
+        assert empty.distances(empty.joints)["robot", CUBE] < 0.001
+        assert ("robot", CUBE) not in holding.distances(holding.joints)
+
+
 def test_targets_become_actions_and_back_and_the_hand_gets_there(session):
     session.reset(seeds=range(NUM_ENVS))
     grip = {EEF: torch.ones(NUM_ENVS, 1)}
