@@ -17,10 +17,16 @@ from apprentice.augment.paths.fit import ROOM_M, Fitted, Fitter
 from apprentice.augment.paths.limits import Problem, Space
 from apprentice.augment.sources.demos import SourceDemo
 from apprentice.augment.sources.segment import Boundaries, draw_boundaries, nominal_boundaries
+from apprentice.poses import position, rotation, rotation_angle
 
 from . import noise
 from .candidates import Candidate, Candidates, Request, Shared
 from .recovery import pushes
+
+_REST_M = 0.01
+"""A hand that stays within this distance of a place rests there..."""
+_REST_RAD = 0.1
+"""...if it does not turn further than this."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,14 @@ class Plan:
     """Rigid motion from the source scene to the present one. Shape (4, 4)."""
     meet_at: int | None = None
     """Step from which on it is played in step with the plan of another end effector; it waits for that one there."""
+
+    def rests_until(self, step: int) -> int:
+        """The first step after this one at which it is elsewhere, or the gripper is told something else; or its end."""
+        labels, gripper = self.labels[step:], self.gripper[step:]
+        stirs = (position(labels) - position(labels[:1])).norm(dim=1) > _REST_M
+        stirs |= rotation_angle(rotation(labels) @ rotation(labels[:1]).mT) > _REST_RAD
+        stirs |= (gripper != gripper[:1]).any(1)
+        return step + (int(stirs.nonzero()[0]) if bool(stirs.any()) else len(labels))
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from apprentice.augment.planning.constraints import Key
+from apprentice.augment.planning.plan import Plan
 
 from .batch import OPEN
 from .state import RolloutState
+
+_SHORTEST_REST = 5
+"""Steps of rest that are left in a plan: a slow hand is none that rests."""
 
 
 def set_gates(state: RolloutState) -> None:
@@ -16,6 +20,23 @@ def set_gates(state: RolloutState) -> None:
         for eef, arm in attempt.arms.items():
             if arm.plan is not None:
                 state.batches[eef].gate[env_id] = _gate(state, env_id, (eef, arm.subtask), len(arm.plan.targets))
+                if state.cfg.cut_pauses:
+                    _stop_waiting(state, env_id, (eef, arm.subtask), arm.plan)
+
+
+def _stop_waiting(state: RolloutState, env_id: int, key: Key, plan: Plan) -> None:
+    """Leave out what a plan still rests once what it waits for is over.
+
+    Whoever it waits for is often there sooner than in the source demo. Hands that rest for longer than they have to
+    teach a policy to stay where it is, as other pauses do.
+    """
+    batch, orders = state.batches[key[0]], state.constraints.orders
+    for left in [order.steps_left for order in orders if order.then == key and state.ended(env_id, order.first)]:
+        now, last = int(batch.cursor[env_id]), len(plan.targets) - (left or 0)
+        if left is not None and now + _SHORTEST_REST < last:
+            until = min(plan.rests_until(now), last)
+            if until > now + _SHORTEST_REST:
+                batch.cursor[env_id] = until
 
 
 def _gate(state: RolloutState, env_id: int, key: Key, length: int) -> int:
