@@ -114,7 +114,12 @@ def test_few_demos_become_many(session, tmp_path):
             foot = position(inverse(ring) @ second)[over:]
             assert low[-1] and (foot[low, :2].abs() < HOLE_M / 2).all()
     made = generate(session, source, AugmentCfg(seed=7, task=TASK, num_envs=NUM_ENVS, threads=1), NUM_ENVS)
-    assert sum(one.outcome.success for one in made) >= NUM_ENVS - 1
+    won = [one.outcome for one in made if one.outcome.success]
+    assert len(won) >= NUM_ENVS - 1
+    for outcome in won:
+        begun = {(part["eef"], part["index"]): part["step"] for part in outcome.subtasks}
+        # the ring is there sooner than in the source demos; nobody waits for as long as people had to
+        assert begun["right", 1] - begun["left", 2] <= 15, begun
 
 
 def done(step: int, begin: int, end: int) -> float:

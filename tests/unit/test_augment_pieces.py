@@ -277,6 +277,18 @@ def test_every_try_that_failed_makes_the_way_to_the_next_slower(tmp_path):
     assert 1.3 < third / second < 1.6
 
 
+def test_a_plan_rests_until_the_hand_leaves_or_the_gripper_moves(tmp_path):
+    planner = planners(write_source(tmp_path / "source.hdf5"), AugmentCfg())["hand"]
+    scene = Scene(eef={"hand": shift(0.0)}, objects={"button": shift(0.3, 0.2), "pad": shift(0.0, 0.5)})
+    rng = np.random.default_rng(0)
+    plan = planner.plan(0, scene, planner.draw(rng), failed=[], keep_demo=1, last_target=None, rng=rng)
+    path = torch.stack([shift(x) for x in (0.0, 0.1, 0.1, 0.105, 0.102, 0.2, 0.2, 0.2)])
+    still = replace(plan, labels=path, gripper=torch.ones(8, 1))
+    assert [still.rests_until(step) for step in (0, 1, 4, 5, 7)] == [1, 5, 5, 8, 8]
+    closing = replace(still, gripper=torch.tensor([[1.0]] * 3 + [[-1.0]] * 5))
+    assert [closing.rests_until(step) for step in (1, 3)] == [3, 5]
+
+
 def test_impossible_options_are_refused():
     with pytest.raises(UserError, match="demos to be at least 1, found 0"):
         AugmentCfg(demos=0)
