@@ -54,16 +54,17 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
     checks = _checked(folder / "check.json", task, variant, "native", args.episodes, args.episodes // 4)
     source = stages.recorded(task, args.output / task / "source.hdf5", args.seed)
     demos, policy, evaluated = folder / "demos.hdf5", folder / "policy", folder / "evaluated"
-    made = ["--variant", variant, "--demos", args.demos, "--workers", 1]
-    stages.apprentice("augment", source, *made, "--output", demos)
+    if not (judged := evaluated / "evaluation.json").exists():
+        made = ["--variant", variant, "--demos", args.demos, "--workers", 1]
+        stages.apprentice("augment", source, *made, "--output", demos)
+        if args.rollouts:
+            stages.apprentice("train", demos, "--output", policy)
+            played = ["--variant", variant, "--rollouts", args.rollouts, "--videos", 1]
+            stages.apprentice("evaluate", policy, *played, "--output", evaluated)
     stock = folder / "stock.json"
     if args.attempts and not stock.exists():
         theirs = ["--stage", "stock", "--few", args.attempts, "--num-envs", args.attempts, "--result", stock]
         stages.python(BENCHMARKS / "augment.py", source, "--task", task, "--variant", variant, *theirs, may_fail=True)
-    if args.rollouts:
-        stages.apprentice("train", demos, "--output", policy)
-        played = ["--variant", variant, "--rollouts", args.rollouts, "--videos", 1]
-        stages.apprentice("evaluate", policy, *played, "--output", evaluated)
     if not (picture := args.output / "pictures" / f"{task}.png").exists():
         stages.python(__file__, "--picture", task, source, picture)
     generated = json.loads(demos.with_name(f"{demos.name}.stats.json").read_text())
@@ -74,8 +75,8 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
     if stock.exists():
         held = json.loads(stock.read_text())["held"]
         found["stock"] = (sum(held), len(held))
-    if (file := evaluated / "evaluation.json").exists():
-        evaluation = json.loads(file.read_text())
+    if judged.exists():
+        evaluation = json.loads(judged.read_text())
         found["policy"] = (evaluation["successes"], evaluation["rollouts"])
         found |= {"interval": evaluation["interval_95"], "env_steps_per_s": evaluation["env_steps_per_s"]}
     for engine in args.engines:
