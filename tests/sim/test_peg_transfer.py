@@ -116,10 +116,12 @@ def test_few_demos_become_many(session, tmp_path):
     made = generate(session, source, AugmentCfg(seed=7, task=TASK, num_envs=NUM_ENVS, threads=1), NUM_ENVS)
     won = [one.outcome for one in made if one.outcome.success]
     assert len(won) >= NUM_ENVS - 1
+    waits: list[int] = []
     for outcome in won:
         begun = {(part["eef"], part["index"]): part["step"] for part in outcome.subtasks}
-        # the ring is there sooner than in the source demos; nobody waits for as long as people had to
-        assert begun["right", 1] - begun["left", 2] <= 15, begun
+        waits.append(begun["right", 1] - begun["left", 2])
+    # the ring is there sooner than in the source demos; nobody waits for as long as people had to
+    assert sum(waits) / len(waits) < 12, waits
 
 
 def done(step: int, begin: int, end: int) -> float:
