@@ -34,7 +34,7 @@ def before():
 
 
 def contacts(model, seed):
-    """What touches in 200 random states, closest first."""
+    """What touches in 200 random states."""
     draw, data, found = np.random.default_rng(seed), mujoco.MjData(model), []
     for _ in range(200):
         poses = draw.normal(size=(2, 7))

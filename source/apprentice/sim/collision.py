@@ -103,9 +103,9 @@ class CollisionScene:
         """
         parents, shapes = self.model.body_parentid, self.model.body_geomnum
         top = self._hand
-        while not shapes[below := _subtree(parents, top)].any():
+        while top and not shapes[_subtree(parents, top)].any():
             top = parents[top]
-        return below
+        return _subtree(parents, top)
 
     def _set_robot(self, joints: Array) -> None:
         self._data.qpos[self._robot_qpos] = joints

@@ -28,22 +28,30 @@ def _stop_waiting(state: RolloutState, env_id: int, key: Key, plan: Plan) -> Non
     """Leave out what a plan still rests once what it waits for is over.
 
     Whoever it waits for is often there sooner than in the source demo. Hands that rest for longer than they have to
-    teach a policy to stay where it is, as other pauses do.
+    teach a policy to stay where it is, as other pauses do. What is played in step with another plan stays in step.
     """
-    batch, orders = state.batches[key[0]], state.constraints.orders
-    for left in [order.steps_left for order in orders if order.then == key and state.ended(env_id, order.first)]:
-        now, last = int(batch.cursor[env_id]), len(plan.targets) - (left or 0)
-        if left is not None and now + _SHORTEST_REST < last:
-            until = min(plan.rests_until(now), last)
-            if until > now + _SHORTEST_REST:
-                batch.cursor[env_id] = until
+    owed = _owed(state, key)
+    if not owed or plan.meet_at is not None or not all(state.ended(env_id, first) for first in owed):
+        return
+    batch = state.batches[key[0]]
+    now, last = int(batch.cursor[env_id]), len(plan.targets) - max(owed.values())
+    if now + _SHORTEST_REST < last:
+        until = min(plan.rests_until(now), last)
+        if until > now + _SHORTEST_REST:
+            batch.cursor[env_id] = until
+
+
+def _owed(state: RolloutState, key: Key) -> dict[Key, int]:
+    """Subtasks that have to be over before the last steps of another, and how many steps these are."""
+    orders = (order for order in state.constraints.orders if order.then == key)
+    return {order.first: order.steps_left for order in orders if order.steps_left is not None}
 
 
 def _gate(state: RolloutState, env_id: int, key: Key, length: int) -> int:
     gate = OPEN
-    for order in state.constraints.orders:
-        if order.then == key and order.steps_left is not None and not state.ended(env_id, order.first):
-            gate = min(gate, max(1, length - order.steps_left))
+    for first, left in _owed(state, key).items():
+        if not state.ended(env_id, first):
+            gate = min(gate, max(1, length - left))
     plan = state.attempt(env_id).arms[key[0]].plan
     link = state.constraints.link(key)
     if link is None or plan is None or plan.meet_at is None or _is_met(state, env_id, link.other(key)):
