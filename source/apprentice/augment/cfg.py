@@ -22,9 +22,6 @@ class BridgeCfg:
     """Fastest rotation of the hand (rad/s)."""
     turn_acceleration_rad_s2: float = 15.0
     """Fastest change of that (rad/s^2)."""
-    per_retry: float = 0.7
-    """Pace of the next bridge, as a share of the last one's, for each try that failed: what was dropped on the way is
-    carried more calmly. Tasks whose gripper holds weakly state a `pace` of their own for all bridges."""
     skip_transit: bool = True
     """Whether a bridge goes straight to where the contact-rich part of a segment begins, instead of to the free transit
     before it. Needs a backend that can look for collisions (`native`)."""

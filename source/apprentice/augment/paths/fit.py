@@ -105,8 +105,6 @@ class Fitter:
         held_pose: Tensor | None,
         space: Space | None,
         rng: np.random.Generator,
-        *,
-        failed: int,
     ) -> Fitted:
         """Move a segment into the scene and bridge to it.
 
@@ -116,20 +114,18 @@ class Fitter:
             held_pose: The held object now. Shape (4, 4).
             space: The arm in the scene, None where nobody can look.
             rng: Where the search for a way draws.
-            failed: Tries before this one.
         """
-        limits = self._limits.at_pace(self._cfg.per_retry**failed)
         demo, part = segment.demo, slice(segment.start, segment.end)
         correction = self._correction(segment, eef, held_pose)
         targets = segment.moved @ demo.target[self._eef][part] @ correction
         hand = (segment.moved @ demo.eef[self._eef][part] @ correction).numpy()
         here, arrival = eef.numpy(), _velocity(hand)
         if space is None:
-            way = unchecked_bridge(here, hand[0], arrival, limits)
+            way = unchecked_bridge(here, hand[0], arrival, self._limits)
             problem, room = None, math.inf
         else:
             terms = Terms(
-                limits=limits,
+                limits=self._limits,
                 clearance_m=0.0 if segment.drawn else self._cfg.clearance_m,  # it is drawn close to what it lies on
                 about=segment.about,
                 drawn=segment.drawn,

@@ -265,8 +265,7 @@ class Planner:
                 return candidate, self._fitter.fixed(candidate.segment, wanted.eef, held_pose, begin, *steps)
             # several hands on one object are in each other's way by nature
             space = None if scene.space is None or wanted.shared else scene.space(self.eef, held)
-            failed = len(wanted.failed)
-            fitted = self._fitter.fit(candidate.segment, wanted.eef, held_pose, space, rng, failed=failed)
+            fitted = self._fitter.fit(candidate.segment, wanted.eef, held_pose, space, rng)
             tried.append((candidate, fitted))
             if fitted.problem is None and fitted.room_m >= ROOM_M:
                 return tried[-1]
