@@ -200,9 +200,9 @@ def load(path: Path):
     )
 
 
-def planners(path: Path, cfg: AugmentCfg) -> dict[str, Planner]:
+def planners(path: Path, cfg: AugmentCfg, pace: float = 1.0) -> dict[str, Planner]:
     planner = Planner(
-        "hand", SUBTASKS["hand"], load(path), symmetry={}, control_hz=20.0, from_last_target=True, cfg=cfg
+        "hand", SUBTASKS["hand"], load(path), symmetry={}, control_hz=20.0, from_last_target=True, cfg=cfg, pace=pace
     )
     return {"hand": planner}
 

@@ -263,18 +263,16 @@ def test_a_plan_bridges_from_the_hand_and_then_plays_the_segment(tmp_path):
     assert plan.needs_signal_at_end
 
 
-def test_every_try_that_failed_makes_the_way_to_the_next_slower(tmp_path):
-    planner = planners(write_source(tmp_path / "source.hdf5"), AugmentCfg())["hand"]
+def test_a_task_that_goes_at_half_the_pace_takes_twice_as_long_to_the_next_segment(tmp_path):
     scene = Scene(eef={"hand": shift(0.0)}, objects={"button": shift(0.3, 0.2), "pad": shift(0.0, 0.5)})
+    source = write_source(tmp_path / "source.hdf5")
 
-    def steps(failed: list[int]) -> int:
-        rng = np.random.default_rng(0)
-        plan = planner.plan(0, scene, planner.draw(rng), failed=failed, keep_demo=1, last_target=None, rng=rng)
+    def steps(pace: float) -> int:
+        planner, rng = planners(source, AugmentCfg(), pace)["hand"], np.random.default_rng(0)
+        plan = planner.plan(0, scene, planner.draw(rng), failed=[], keep_demo=1, last_target=None, rng=rng)
         return plan.bridge_steps
 
-    first, second, third = steps([]), steps([0]), steps([0, 2])
-    assert 1.3 < second / first < 1.6
-    assert 1.3 < third / second < 1.6
+    assert 1.7 < steps(0.5) / steps(1.0) < 2.3
 
 
 def test_a_plan_rests_until_the_hand_leaves_or_the_gripper_moves(tmp_path):
