@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from apprentice.poses import position, rotation
+from apprentice.tasks.tabletop.mdp.conditions import at_rest, calm
 
-from .scene import closure, grasp_point, speed
+from .scene import closure, grasp_point
 
 WITHIN_M = 0.045
 """Farthest that what is grasped is from the middle of the hand."""
@@ -20,8 +21,6 @@ OPEN = 0.1
 """Mean closure below which a hand counts as open."""
 OPEN_FOLLOWING = 0.25
 """The same where fingers may follow a person's, which are seldom straight."""
-AT_REST_M_S = 0.05
-"""Speed below which an object rests."""
 NEAR_M = 0.07
 """Distance at which something is at a place."""
 UPRIGHT = 0.97
@@ -85,7 +84,7 @@ def stands_on(env: Any, eef: str, name: str, onto: str, height_m: tuple[float, f
     on = (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
     on &= torch.linalg.vector_norm(off[:, :2], dim=1) < offset_m
     upright = rotation(pose)[:, 2, 2] > UPRIGHT
-    return on & upright & released(env, eef) & (speed(env, name) < AT_REST_M_S)
+    return on & upright & released(env, eef) & at_rest(env, (name,))
 
 
 def presented(env: Any, eef: str, name: str, low_m: float, high_m: float, place_m: tuple[float, ...]) -> Tensor:
@@ -108,7 +107,7 @@ def taken_away(
     Arguments are those of `handed_over` and `presented`.
     """
     there = presented(env, taker, name, low_m, high_m, place_m) & released(env, giver)
-    return there & (speed(env, name) < 2 * AT_REST_M_S)
+    return there & calm(env, (name,))
 
 
 def lifted_together(env: Any, grips: Mapping[str, Mapping[str, Any]], name: str, height_m: float) -> Tensor:
@@ -122,5 +121,4 @@ def lifted_together(env: Any, grips: Mapping[str, Mapping[str, Any]], name: str,
     """
     pose = env.object_pose(name)
     up = (position(pose)[:, 2] > height_m) & (rotation(pose)[:, 2, 2] > UPRIGHT)
-    calm = speed(env, name) < 2 * AT_REST_M_S
-    return up & calm & torch.stack([held(env, eef, name, **grip) for eef, grip in grips.items()]).all(0)
+    return up & calm(env, (name,)) & torch.stack([held(env, eef, name, **grip) for eef, grip in grips.items()]).all(0)

@@ -46,8 +46,3 @@ def closure(env: ManagerBasedEnv, eef: str) -> Tensor:
 def grasp_point(env: Any, eef: str, name: str) -> Tensor:
     """Where a hand grasps, in the frame of an object (m). Shape (N, 3)."""
     return position(inverse(env.object_pose(name)) @ hand_pose(env, eef))
-
-
-def speed(env: ManagerBasedEnv, name: str) -> Tensor:
-    """How fast an object moves (m/s). Shape (N,)."""
-    return torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1)

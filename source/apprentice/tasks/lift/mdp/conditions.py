@@ -5,7 +5,7 @@ from __future__ import annotations
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
-from apprentice.tasks.tabletop.mdp.conditions import at_rest, grasped, height
+from apprentice.tasks.tabletop.mdp.conditions import calm, grasped, height
 
 
 def lifted(env: ManagerBasedEnv, name: str, width_m: float, above_m: float) -> Tensor:
@@ -17,4 +17,4 @@ def lifted(env: ManagerBasedEnv, name: str, width_m: float, above_m: float) -> T
         width_m: Its width where it is held.
         above_m: Height of its centre from which it is up.
     """
-    return grasped(env, name, width_m) & (height(env, name) > above_m) & at_rest(env, (name,))
+    return grasped(env, name, width_m) & (height(env, name) > above_m) & calm(env, (name,))

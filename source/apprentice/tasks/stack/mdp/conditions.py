@@ -11,6 +11,7 @@ from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.tasks.readings import finger_positions, object_pose, tcp_pose
+from apprentice.tasks.tabletop.mdp.conditions import at_rest
 
 from .scene import CUBES
 
@@ -24,8 +25,6 @@ STACK_HEIGHT_M = (0.03, 0.06)
 """Height of the upper cube's centre above the lower's; touching cubes are 0.0406 apart."""
 STACK_OFFSET_M = 0.04
 """Largest horizontal distance of the centres, as in the stock task."""
-AT_REST_M_S = 0.05
-"""Speed below which a cube rests, as in the stock task."""
 
 
 def object_grasped(env: ManagerBasedEnv, name: str) -> Tensor:
@@ -43,10 +42,8 @@ def object_stacked(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
 
 def cubes_stacked(env: ManagerBasedEnv) -> Tensor:
     """Whether the three cubes are a tower, at rest, with the gripper released. Shape (N,)."""
-    tower = _on_top(env, CUBES[1], CUBES[0]) & _on_top(env, CUBES[2], CUBES[1]) & _released(env)
-    for name in CUBES:
-        tower &= torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1) < AT_REST_M_S
-    return tower
+    tower = _on_top(env, CUBES[1], CUBES[0]) & _on_top(env, CUBES[2], CUBES[1])
+    return tower & _released(env) & at_rest(env, CUBES)
 
 
 def _on_top(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:

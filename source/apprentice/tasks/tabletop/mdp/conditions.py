@@ -17,6 +17,8 @@ FINGERS_OPEN_M = 0.035
 """A finger position from which the gripper counts as released; fully open is 0.04."""
 AT_REST_M_S = 0.05
 """Speed below which an object rests, as in the stock stacking task."""
+CALM_M_S = 0.1
+"""Speed below which an object that is held up is held still: hands tremble, more in some engines than in others."""
 
 
 def grasped(
@@ -48,8 +50,12 @@ def released(env: ManagerBasedEnv, beyond_m: float = FINGERS_OPEN_M) -> Tensor:
 
 def at_rest(env: ManagerBasedEnv, names: Sequence[str]) -> Tensor:
     """Whether objects rest. Shape (N,)."""
-    speeds = [torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1) for name in names]
-    return (torch.stack(speeds) < AT_REST_M_S).all(0)
+    return (_speeds(env, names) < AT_REST_M_S).all(0)
+
+
+def calm(env: ManagerBasedEnv, names: Sequence[str]) -> Tensor:
+    """Whether objects that are held are held still. Shape (N,)."""
+    return (_speeds(env, names) < CALM_M_S).all(0)
 
 
 def height(env: ManagerBasedEnv, name: str) -> Tensor:
@@ -65,6 +71,11 @@ def seen_from(env: ManagerBasedEnv, name: str, frame: str) -> Tensor:
 def tcp_in(env: ManagerBasedEnv, name: str) -> Tensor:
     """Point between the fingertips in an object's frame (m). Shape (N, 3)."""
     return position(inverse(_matrix(object_pose(env, name))) @ _matrix(torch.cat(tcp_pose(env), 1)))
+
+
+def _speeds(env: ManagerBasedEnv, names: Sequence[str]) -> Tensor:
+    """How fast objects move (m/s). Shape (objects, N)."""
+    return torch.stack([torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1) for name in names])
 
 
 def _matrix(pose: Tensor) -> Tensor:

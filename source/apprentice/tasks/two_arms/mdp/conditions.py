@@ -7,8 +7,9 @@ from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.poses import inverse, position, rotation
+from apprentice.tasks.tabletop.mdp.conditions import at_rest, calm
 
-from .scene import EEFS, finger_positions, grasp_point, hand_of, object_pose, speed
+from .scene import EEFS, finger_positions, grasp_point, hand_of, object_pose
 
 FINGERS_ON_M = (0.012, 0.0225)
 """Finger positions between which the fingers rest on something 4 cm wide; closed on nothing they go to 0."""
@@ -24,8 +25,6 @@ LEVEL_RAD = 0.2
 """Largest slope of an object that counts as level."""
 LIFTED_M = 0.12
 """Height of an object's centre at which it counts as lifted."""
-AT_REST_M_S = 0.05
-"""Speed below which an object rests."""
 
 
 def held(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float]) -> Tensor:
@@ -82,7 +81,7 @@ def lifted_together(env: ManagerBasedEnv, name: str, half_m: float) -> Tensor:
     """Whether both arms hold an object up, each at its end, level and calm. Shape (N,)."""
     both = held(env, EEFS[0], name, (0.0, half_m)) & held(env, EEFS[1], name, (-half_m, 0.0))
     high = position(object_pose(env, name))[:, 2] > LIFTED_M
-    return both & high & level(env, name) & (speed(env, name) < 2 * AT_REST_M_S)
+    return both & high & level(env, name) & calm(env, (name,))
 
 
 def presented(
@@ -126,7 +125,7 @@ def placed(env: ManagerBasedEnv, name: str, onto: str, height_m: tuple[float, fl
     off = position(object_pose(env, name)) - position(object_pose(env, onto))
     on = (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
     on &= torch.linalg.vector_norm(off[:, :2], dim=1) < offset_m
-    return on & released(env, EEFS[0]) & released(env, EEFS[1]) & (speed(env, name) < AT_REST_M_S)
+    return on & released(env, EEFS[0]) & released(env, EEFS[1]) & at_rest(env, (name,))
 
 
 def away(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, float], off: str, apart_m: float) -> Tensor:
@@ -159,7 +158,7 @@ def put_in(
     """
     off = position(inverse(object_pose(env, into)) @ object_pose(env, name))
     inside = (off[:, :2].abs() < half_m).all(1) & (off[:, 2] > height_m[0]) & (off[:, 2] < height_m[1])
-    return inside & released(env, eef) & (speed(env, name) < AT_REST_M_S)
+    return inside & released(env, eef) & at_rest(env, (name,))
 
 
 def released(env: ManagerBasedEnv, eef: str) -> Tensor:

@@ -9,9 +9,10 @@ from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.poses import inverse, position, rotation
+from apprentice.tasks.tabletop.mdp.conditions import calm
 
-from .conditions import AT_REST_M_S, held, lifted
-from .scene import object_pose, speed
+from .conditions import held, lifted
+from .scene import object_pose
 from .sizes import GRIP_M, HANDLE_M, HOLE_AT_M, HOLE_M, NEEDLE, RING, RING_STANDS_M, SHAFT_M
 
 THROUGH_M = 0.04
@@ -47,5 +48,4 @@ def threaded(env: ManagerBasedEnv) -> Tensor:
     inside = (crossing.abs() < torch.tensor(HOLE_M, device=env.device) / 2).all(1)
     done = inside & (beyond > THROUGH_M) & (beyond < SHAFT_M[0])
     up = lifted(env, **ON_RING, above_m=RING_STANDS_M + 0.03) & held(env, **ON_NEEDLE)
-    calm = (speed(env, RING) < 2 * AT_REST_M_S) & (speed(env, NEEDLE) < 2 * AT_REST_M_S)
-    return done & up & calm
+    return done & up & calm(env, (RING, NEEDLE))

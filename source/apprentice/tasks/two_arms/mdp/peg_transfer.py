@@ -8,9 +8,10 @@ from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.poses import inverse, position
+from apprentice.tasks.tabletop.mdp.conditions import at_rest
 
-from .conditions import AT_REST_M_S, LIFTED_M, grasped, released, upright
-from .scene import EEFS, object_pose, speed
+from .conditions import LIFTED_M, grasped, released, upright
+from .scene import EEFS, object_pose
 
 RING, FROM, ONTO = "ring", "first_peg", "second_peg"
 
@@ -57,4 +58,4 @@ def around_second_peg(env: ManagerBasedEnv) -> Tensor:
     around = (foot[:, :2].abs() < HOLE_M / 2).all(1)
     down = (foot[:, 2] + LIES_M).abs() < 0.006
     free = released(env, EEFS[0]) & released(env, EEFS[1])
-    return around & down & upright(env, RING) & free & (speed(env, RING) < AT_REST_M_S)
+    return around & down & upright(env, RING) & free & at_rest(env, (RING,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
@@ -48,8 +47,3 @@ def finger_positions(env: ManagerBasedEnv, eef: str) -> Tensor:
 def grasp_point(env: ManagerBasedEnv, eef: str, name: str) -> Tensor:
     """Point between an arm's fingertips in the frame of an object (m). Shape (N, 3)."""
     return position(inverse(object_pose(env, name)) @ tcp_pose(env, eef))
-
-
-def speed(env: ManagerBasedEnv, name: str) -> Tensor:
-    """How fast an object moves (m/s). Shape (N,)."""
-    return torch.linalg.vector_norm(env.scene[name].data.root_lin_vel_w.torch, dim=1)

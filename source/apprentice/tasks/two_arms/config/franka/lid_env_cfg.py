@@ -15,11 +15,11 @@ from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.mimic import in_order, subtask
 from apprentice.tasks.tabletop.bodies import Part, cuboid, free
+from apprentice.tasks.tabletop.mdp.conditions import calm
 from apprentice.tasks.tabletop.mdp.events import fill
 from apprentice.tasks.two_arms.config.franka import LID_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
-from apprentice.tasks.two_arms.mdp.scene import speed
 from apprentice.tasks.two_arms.mdp.sizes import BOX, BOX_M, CUBE, CUBE_M, KNOB_M, LID, LID_ON_BOX_M, PLATE_M, WALL_M
 
 WOOD, DARK, RED = (0.7, 0.5, 0.3), (0.35, 0.25, 0.2), (0.8, 0.2, 0.2)
@@ -112,8 +112,8 @@ def filled(env: ManagerBasedEnv) -> Tensor:
     """Whether the cube lies in the box, its lid held aside, calmly. Shape (N,)."""
     above_floor = WALL_M + CUBE_M / 2 - BOX_M[2] / 2
     within = (above_floor - 0.01, above_floor + 0.01)
-    calm = speed(env, LID) < 2 * conditions.AT_REST_M_S
-    return conditions.put_in(env, "right", CUBE, BOX, INSIDE_M, within) & conditions.away(env, **OFF) & calm
+    done = conditions.put_in(env, "right", CUBE, BOX, INSIDE_M, within) & conditions.away(env, **OFF)
+    return done & calm(env, (LID,))
 
 
 @configclass
