@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from apprentice.pipeline.task_checks.check import Check, CheckTaskCfg
+from apprentice.pipeline.task_checks.check import Check, CheckTaskCfg, Side
 from apprentice.progress import Progress, silent
 
 
@@ -39,7 +39,12 @@ def check_task(task: str, cfg: CheckTaskCfg, progress: Progress = silent) -> Ite
         seed=cfg.seed,
         threads=cfg.threads,
     ) as session:
-        yield from resets(session, cfg)
-        yield from actions(session, cfg)
-        yield from repeatable(session, cfg)
-        yield from playing(session, cfg, progress)
+        looks: dict[Side, Callable[[], Iterator[Check]]] = {
+            "resets": lambda: resets(session, cfg),
+            "actions": lambda: actions(session, cfg),
+            "repeats": lambda: repeatable(session, cfg),
+            "operator": lambda: playing(session, cfg, progress),
+        }
+        for side, look in looks.items():
+            if side in cfg.sides:
+                yield from look()

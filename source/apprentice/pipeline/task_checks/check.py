@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Side = Literal["resets", "actions", "repeats", "operator"]
+"""Resets and their ranges; action maps, rest and reach; whether the same is the same again, and how fast; the scripted
+operator's episodes, and the order of signals in them."""
+
 
 @dataclass(kw_only=True, frozen=True)
 class Check:
@@ -28,6 +32,8 @@ class CheckTaskCfg:
     """Difficulty variant. Default: the task as it is."""
     backend: Literal["native", "newton", "ovphysx", "isaacsim"] = "native"
     """What steps the physics."""
+    sides: tuple[Side, ...] = ("resets", "actions", "repeats", "operator")
+    """What is looked at, besides its configuration."""
     episodes: int = 32
     """Episodes that the scripted operator plays. 0 = none."""
     num_envs: int = 16
