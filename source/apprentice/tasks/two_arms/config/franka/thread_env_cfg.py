@@ -10,7 +10,7 @@ from isaaclab.utils import configclass
 from apprentice.tasks.hands_cfg import Ranges, observed
 from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.mimic import in_order, subtask
-from apprentice.tasks.tabletop.bodies import Part, free
+from apprentice.tasks.tabletop.bodies import Part, firm, free
 from apprentice.tasks.two_arms.config.franka import THREAD_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, STILL, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions, needle
@@ -68,14 +68,16 @@ class ThreadSceneCfg(TwoArmsSceneCfg):
     """Two arms, a ring and a needle."""
 
     ring = free(RING, _ring_parts(), mass_kg=0.1, at_m=(0.5, 0.24, RING_STANDS_M))
-    needle = free(
-        NEEDLE,
-        (
-            Part(at_m=(-SHAFT_M[0] / 2, 0.0, 0.0), size_m=SHAFT_M, colour=STEEL),
-            Part(at_m=(-SHAFT_M[0] - GRIP_M[0] / 2, 0.0, 0.0), size_m=GRIP_M, colour=RED),
-        ),
-        mass_kg=0.03,
-        at_m=(0.5, -0.1, GRIP_M[2] / 2),
+    needle = firm(
+        free(
+            NEEDLE,
+            (
+                Part(at_m=(-SHAFT_M[0] / 2, 0.0, 0.0), size_m=SHAFT_M, colour=STEEL),
+                Part(at_m=(-SHAFT_M[0] - GRIP_M[0] / 2, 0.0, 0.0), size_m=GRIP_M, colour=RED),
+            ),
+            mass_kg=0.03,
+            at_m=(0.5, -0.1, GRIP_M[2] / 2),
+        )
     )
 
 
