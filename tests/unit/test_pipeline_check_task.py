@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from apprentice.pipeline.check_task import check_task
 from apprentice.pipeline.task_checks.actions import actions
 from apprentice.pipeline.task_checks.check import Check, CheckTaskCfg
 from apprentice.pipeline.task_checks.configuration import configuration
@@ -140,6 +142,14 @@ def test_what_only_a_tool_reaches_no_hand_has_to(monkeypatch: pytest.MonkeyPatch
     task = Reach("short")
     task.cfg.beyond_reach = ("ball",)
     assert problems(actions(task, CFG)) == set()
+
+
+def test_only_the_sides_that_are_asked_for_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apprentice.tasks.registry.task_info", lambda task: info(id=task))
+    monkeypatch.setattr("apprentice.tasks.session.open_session", lambda *_, **__: contextlib.nullcontext(Reach()))
+    found = {check.what for check in check_task("Reach", CheckTaskCfg(num_envs=N, sides=("repeats",)))}
+    configured = {check.what for check in configuration(info())}
+    assert found - configured == {"determinism", "speed"}
 
 
 @pytest.mark.parametrize(("fault", "what"), [("", set()), ("remembers", {"determinism"})])
