@@ -40,7 +40,7 @@ ENGINES = {"newton": 2, "ovphysx": 4}
 COLUMNS = {
     "operator": "scripted operator",
     "generated": "generated demos, of attempts",
-    "stock": "isaaclab_mimic",
+    "stock": "isaaclab_mimic (at any step)",
     "policy": "policy, rollouts",
     "env_steps_per_s": "env-steps/s",
 }
@@ -73,8 +73,8 @@ def measure(task: str, variant: str, args: argparse.Namespace) -> dict[str, Any]
         "generated": (generated["successes"], generated["attempts"]),
     }
     if stock.exists():
-        held = json.loads(stock.read_text())["held"]
-        found["stock"] = (sum(held), len(held))
+        theirs = json.loads(stock.read_text())
+        found |= {"stock": (sum(theirs["held"]), len(theirs["held"])), "at_any_step": sum(theirs["any"])}
     if judged.exists():
         evaluation = json.loads(judged.read_text())
         found["policy"] = (evaluation["successes"], evaluation["rollouts"])
@@ -150,8 +150,10 @@ def _cell(key: str, row: Mapping[str, Any]) -> str:
     if key == "env_steps_per_s":
         return f"{value:,.0f}"
     done, of = value
-    interval = " [{:.0f}, {:.0f} %]".format(*(100 * end for end in row["interval"])) if key == "policy" else ""
-    return f"{done:,} of {of:,}{interval}"
+    more = f" ({row['at_any_step']:,})" if key == "stock" else ""
+    if key == "policy":
+        more = " [{:.0f}, {:.0f} %]".format(*(100 * end for end in row["interval"]))
+    return f"{done:,} of {of:,}{more}"
 
 
 def _checked(
