@@ -11,7 +11,7 @@ from isaaclab.envs import ManagerBasedEnv
 from torch import Tensor
 
 from apprentice.tasks.readings import finger_positions, object_pose, tcp_pose
-from apprentice.tasks.tabletop.mdp.conditions import at_rest
+from apprentice.tasks.tabletop.mdp.conditions import at_rest, released
 
 from .scene import CUBES
 
@@ -19,8 +19,6 @@ HELD_WITHIN_M = 0.03
 """Farthest that the centre of a held cube is from the point between the fingertips."""
 FINGERS_ON_CUBE_M = (0.012, 0.0225)
 """Finger positions between which the fingers rest on a 40.6 mm cube; closed on nothing they go to 0."""
-FINGERS_OPEN_M = 0.035
-"""A finger position from which the gripper counts as released; fully open is 0.04 or more."""
 STACK_HEIGHT_M = (0.03, 0.06)
 """Height of the upper cube's centre above the lower's; touching cubes are 0.0406 apart."""
 STACK_OFFSET_M = 0.04
@@ -37,13 +35,13 @@ def object_grasped(env: ManagerBasedEnv, name: str) -> Tensor:
 
 def object_stacked(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
     """Whether one cube lies on the other, released. Shape (N,)."""
-    return _on_top(env, upper, lower) & _released(env)
+    return _on_top(env, upper, lower) & released(env)
 
 
 def cubes_stacked(env: ManagerBasedEnv) -> Tensor:
     """Whether the three cubes are a tower, at rest, with the gripper released. Shape (N,)."""
     tower = _on_top(env, CUBES[1], CUBES[0]) & _on_top(env, CUBES[2], CUBES[1])
-    return tower & _released(env) & at_rest(env, CUBES)
+    return tower & released(env) & at_rest(env, CUBES)
 
 
 def _on_top(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
@@ -51,7 +49,3 @@ def _on_top(env: ManagerBasedEnv, upper: str, lower: str) -> Tensor:
     low, high = STACK_HEIGHT_M
     aligned = torch.linalg.vector_norm(offset[:, :2], dim=1) < STACK_OFFSET_M
     return aligned & (offset[:, 2] > low) & (offset[:, 2] < high)
-
-
-def _released(env: ManagerBasedEnv) -> Tensor:
-    return (finger_positions(env) > FINGERS_OPEN_M).all(1)
