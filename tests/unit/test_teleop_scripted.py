@@ -254,6 +254,68 @@ def test_a_hand_tips_about_its_own_x_axis_and_comes_upright_again(seed):
     assert abs(world.hand[2, 0]) < 0.02, "its x axis stays level"
 
 
+def fit(seed, lean_rad=0.0, shove=None, cfg=None):
+    """Bring the lower end of "b" to 10 cm above "a", and let it down to 4 cm; "b" leans in the hand."""
+    tip = np.array((0.0, 0.0, -0.05))
+    world = World(seed)
+    over = Waypoint(about="a", height_m=0.1, closed=True, careful=True, brings="b", tip_m=tuple(tip), within_m=0.002)
+    waypoints = (
+        Waypoint(about="b", height_m=0.1, closed=False),
+        Waypoint(about="b", height_m=0.0, closed=False, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=0.2, closed=True, brings="b"),
+        replace(over, height_m=0.15, careful=False, within_m=None),
+        over,
+        replace(over, height_m=0.04),
+    )
+    way = Oracle(eef="arm", stages=(Stage(waypoints=waypoints),))
+    cfg = replace(cfg or ScriptedCfg(), miss_chance=0.0)
+    operator = ScriptedOperator(way, control_hz=HZ, seed=seed, symmetry={"a": 4, "b": 4}, cfg=cfg)
+    path, at = [], []
+    for tick in range(1500):
+        operator.advance(tick / HZ, world.view())
+        world.step(operator.latest().hands["arm"])
+        if world.held and not path:
+            cube = world.cubes["b"]
+            cube[:3, :3] = Rotation.from_euler("x", lean_rad).as_matrix() @ cube[:3, :3]
+        if world.held:
+            path.append((world.cubes["b"] @ (*tip, 1.0))[:3] - world.cubes["a"][:3, 3])
+            at.append(operator._place)
+        if shove and at and at[-1] == 6 and path[-1][2] < 0.08:
+            world.hand[:2, 3] += shove
+            world.cubes["b"][:2, 3] += shove
+            shove = None
+        if operator.done:
+            break
+    assert operator.done
+    return np.array(path[:-1]), np.array(at[:-1]), operator
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_end_of_what_leans_in_the_hand_is_what_arrives(seed):
+    path, at, _ = fit(seed, lean_rad=0.1)
+    assert np.linalg.norm(path[-1] - (0.0, 0.0, 0.04)) < 0.004
+    let_down = path[at == 6]
+    assert len(let_down) > 10 and np.abs(let_down[:, :2]).max() < 0.004, "its middle is 5 mm beside"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_fits_narrowly_is_let_down_slowly(seed):
+    path, at, _ = fit(seed)
+    slow, fast = (np.abs(np.diff(path[at == place, 2])).max() * HZ for place in (6, 4))
+    assert slow < 14 * 0.002 + 0.01 and fast > 2 * slow
+
+
+def test_what_went_astray_comes_up_and_is_aligned_anew():
+    _, undisturbed, steady = fit(0)
+    path, at, operator = fit(0, shove=(0.02, 0.0))
+    assert operator.mistakes == steady.mistakes + 1
+    fallen_back = np.flatnonzero(np.diff(at) < 0)
+    assert len(fallen_back) == 1 and (np.diff(undisturbed) >= 0).all()
+    after = path[fallen_back[0] + 1 :]
+    assert after[:, 2].max() > 0.09, "it came up again"
+
+
 def test_a_task_without_a_script_says_so():
     class Info:
         id, eef_names, objects, subtasks = "Some-Task-v0", ("arm",), ("mug",), {"arm": ()}

@@ -49,6 +49,9 @@ class Waypoint:
     """Place in the environment to go to, rather than an object (m)."""
     held_at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Point at which what the gripper brings is held, in its frame (m)."""
+    tip_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Point of what the gripper brings that has to arrive, in its frame (m): the end of a long one, which is elsewhere
+    when it leans in the fingers."""
     exact: bool = False
     """Whether to go at once and straight, without what people get wrong elsewhere: two hands on one object feel it when
     the other pulls."""
@@ -146,6 +149,7 @@ def pick_and_insert(
     height_m: float,
     within_m: float,
     at_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    tip_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     clearance_m: float = 0.1,
 ) -> Stage:
     """Grasp an object from above and let it down into a hole, or over a peg.
@@ -158,6 +162,7 @@ def pick_and_insert(
         height_m: Height of the one's centre above the other's when it is in place.
         within_m: How exactly it must be aligned.
         at_m: Where `moved` is held, in its frame.
+        tip_m: Its point that has to be aligned, in its frame.
         clearance_m: How far it is lifted and the hand rises in the end.
     """
     free = partial(Waypoint, closed=False, at_m=at_m)
@@ -168,8 +173,8 @@ def pick_and_insert(
         Waypoint(about=None, height_m=0.0, closed=True),
         held(about=None, height_m=clearance_m),
         held(about=into, height_m=above_m + 0.03),
-        held(about=into, height_m=above_m, careful=True, within_m=within_m),
-        held(about=into, height_m=height_m, careful=True, within_m=within_m),
+        held(about=into, height_m=above_m + tip_m[2], careful=True, within_m=within_m, tip_m=tip_m),
+        held(about=into, height_m=height_m + tip_m[2], careful=True, within_m=within_m, tip_m=tip_m),
         Waypoint(about=None, height_m=0.0, closed=False),
         Waypoint(about=None, height_m=clearance_m, closed=False),
     )

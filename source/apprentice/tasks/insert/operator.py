@@ -18,5 +18,13 @@ def oracles(info: TaskInfo) -> tuple[Oracle, ...]:
     """Grasp the peg and insert it."""
     (eef,) = info.eef_names
     in_place_m = (PEG_LENGTH_M - SOCKET_HEIGHT_M) / 2
-    stage = pick_and_insert(PEG, SOCKET, grasp_m=GRASP_M, above_m=ALIGNED_M, height_m=in_place_m, within_m=WITHIN_M)
+    stage = pick_and_insert(
+        PEG,
+        SOCKET,
+        grasp_m=GRASP_M,
+        above_m=ALIGNED_M,
+        height_m=in_place_m,
+        within_m=WITHIN_M,
+        tip_m=(0.0, 0.0, -PEG_LENGTH_M / 2),
+    )
     return (Oracle(eef=eef, stages=(stage,)),)

@@ -53,6 +53,9 @@ class ScriptedCfg:
     """How often a grasp closes short of the object. It is noticed, and tried again."""
     close_look: float = 0.15
     """Share of unsteadiness and inaccuracy that is left where something is fitted by looking closely."""
+    fitting_per_s: float = 14.0
+    """How fast it is let into its place, for how exactly it must arrive: an arm that sets out quickly swerves by more
+    than a hole leaves room for."""
 
 
 class ScriptedOperator:
@@ -70,7 +73,7 @@ class ScriptedOperator:
     """A hand slower than this may open or close the gripper."""
     _ASIDE_M = (0.006, 0.02)
     """Beside a careful goal by less than the first, the hand comes down; by more than the second, it does not."""
-    _ASIDE_FITTED = (0.8, 1.6)
+    _ASIDE_FITTED = (0.5, 1.0)
     """The same where something is fitted, as multiples of how exactly it must arrive."""
     _FITTED_RAD_PER_M = 20.0
     """How exactly it must be turned, for how exactly it must be placed."""
@@ -173,7 +176,7 @@ class ScriptedOperator:
         """Wanted twist, shape (6,), and whether the gripper is closed."""
         if self.done:
             return np.zeros(6), False
-        waypoint = self._stages[self._stage].waypoints[self._place]
+        waypoint, fitting = self._stages[self._stage].waypoints[self._place], self._is_fitting()
         hand = view.eef_poses[self._oracle.eef]
         if not self._begun:
             self._begin(waypoint, hand, view)
@@ -188,21 +191,27 @@ class ScriptedOperator:
         self._closed = waypoint.closed
         off = self._goal(waypoint, hand, view) - hand[:3, 3]
         turn = self._turn(hand)
+        # what is in the hand comes as its place wants it; an empty hand comes in the direction in which it points
+        direction = _coming(waypoint, view) if waypoint.brings else self._pointing(self._yaw_goal)
+        along = (off @ direction) * direction
+        beside = float(np.linalg.norm(off - along))
+        low, high = self._ASIDE_M
+        if waypoint.within_m is not None:
+            low, high = (waypoint.within_m * factor for factor in self._ASIDE_FITTED)
         if self._arrived(waypoint, off, turn):
             self._next(view)
+        elif fitting and beside > 2 * high:  # it went astray
+            self._again(self._place - 1)
         elif waypoint.careful and self._age_s > 2 * self._PATIENCE_S:
             self._again(0 if waypoint.within_m is None else self._place - 1)
         if _stands_still(waypoint):
             return np.zeros(6), self._closed
-        if waypoint.careful:
-            low, high = self._ASIDE_M
-            if waypoint.within_m is not None:
-                low, high = (waypoint.within_m * factor for factor in self._ASIDE_FITTED)
-            # what is in the hand comes as its place wants it; an empty hand comes in the direction in which it points
-            direction = _coming(waypoint, view) if waypoint.brings else self._pointing(self._yaw_goal)
-            along = (off @ direction) * direction
-            off -= along * (1.0 - np.clip((high - np.linalg.norm(off - along)) / (high - low), 0.0, 1.0))
-        return self._twist(off, turn, self._careful if waypoint.careful else 1.0), self._closed
+        if waypoint.careful and off @ direction > 0.0:  # what is too deep may always come up
+            off -= along * (1.0 - np.clip((high - beside) / (high - low), 0.0, 1.0))
+        speed = self._speed * (self._careful if waypoint.careful else 1.0)
+        if waypoint.within_m is not None and fitting:
+            speed = min(speed, self._cfg.fitting_per_s * waypoint.within_m)
+        return self._twist(off, turn, speed), self._closed
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -233,6 +242,11 @@ class ScriptedOperator:
         if missed:
             self._aim -= self._oracle.miss_m * self._pointing(self._yaw_goal)
             self.mistakes += 1
+
+    def _is_fitting(self) -> bool:
+        """Whether what was aligned is now let into its place."""
+        waypoints = self._stages[self._stage].waypoints[max(self._place - 1, 0) : self._place + 1]
+        return len(waypoints) == 2 and all(waypoint.within_m is not None for waypoint in waypoints)
 
     def _closes_next(self) -> bool:
         ahead = self._stages[self._stage].waypoints[self._place + 1 :]
@@ -269,7 +283,7 @@ class ScriptedOperator:
         if any(waypoint.off_m):
             position = position + self._oriented(self._yaw_goal) @ waypoint.off_m
         if (waypoint.about is not None or waypoint.place_m is not None) and waypoint.brings:
-            position = position + (hand[:3, 3] - view.object_poses[waypoint.brings][:3, 3])
+            position = position + (hand[:3, 3] - _point(view.object_poses[waypoint.brings], waypoint.tip_m))
         return position
 
     def _arrived(self, waypoint: Waypoint, off: Vector, turn: Vector) -> bool:
@@ -324,8 +338,8 @@ class ScriptedOperator:
         """Turn about the vertical axis from how the hand is held at first to how it is now."""
         return _heading(hand[:3, :3] @ self._held.as_matrix().T)
 
-    def _twist(self, off: Vector, turn: Vector, care: float) -> Vector:
-        linear = _limited(self._GAIN * off, self._speed * care)
+    def _twist(self, off: Vector, turn: Vector, speed: float) -> Vector:
+        linear = _limited(self._GAIN * off, speed)
         return np.concatenate((linear, _limited(self._GAIN * turn, self._cfg.turn_speed_rad_s)))
 
 
