@@ -20,6 +20,8 @@ DOWN: Axes = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
 """A hand that comes from above."""
 FORWARD: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))
 """A hand that reaches along the environment's x axis, its fingers closing in the horizontal plane."""
+ENTERED_M = 0.014
+"""How far what is aligned above a hole comes down until its tip is led by it."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -167,14 +169,18 @@ def pick_and_insert(
     """
     free = partial(Waypoint, closed=False, at_m=at_m)
     held = partial(Waypoint, closed=True, brings=moved, held_at_m=at_m)
+    tip = partial(held, about=into, careful=True, within_m=within_m, tip_m=tip_m)
+    # as soon as the hole leads the tip, what leans is set upright by bringing its centre over it
+    entering = (tip(height_m=above_m + tip_m[2] - ENTERED_M),) if any(tip_m) else ()
     waypoints = (
         free(about=moved, height_m=grasp_m + clearance_m),
         free(about=moved, height_m=grasp_m, careful=True),
         Waypoint(about=None, height_m=0.0, closed=True),
         held(about=None, height_m=clearance_m),
         held(about=into, height_m=above_m + 0.03),
-        held(about=into, height_m=above_m + tip_m[2], careful=True, within_m=within_m, tip_m=tip_m),
-        held(about=into, height_m=height_m + tip_m[2], careful=True, within_m=within_m, tip_m=tip_m),
+        tip(height_m=above_m + tip_m[2]),
+        *entering,
+        held(about=into, height_m=height_m, careful=True, within_m=within_m),
         Waypoint(about=None, height_m=0.0, closed=False),
         Waypoint(about=None, height_m=clearance_m, closed=False),
     )

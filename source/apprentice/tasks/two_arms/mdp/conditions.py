@@ -78,10 +78,10 @@ def lifted(env: ManagerBasedEnv, eef: str, name: str, along_m: tuple[float, floa
 
 
 def lifted_together(env: ManagerBasedEnv, name: str, half_m: float) -> Tensor:
-    """Whether both arms hold an object up, each at its end, level and calm. Shape (N,)."""
+    """Whether both arms hold an object up, each at its end, level, its upper side up, and calm. Shape (N,)."""
     both = held(env, EEFS[0], name, (0.0, half_m)) & held(env, EEFS[1], name, (-half_m, 0.0))
     high = position(object_pose(env, name))[:, 2] > LIFTED_M
-    return both & high & level(env, name) & calm(env, (name,))
+    return both & high & level(env, name) & upright(env, name) & calm(env, (name,))
 
 
 def presented(

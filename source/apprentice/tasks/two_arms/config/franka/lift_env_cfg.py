@@ -11,6 +11,7 @@ from isaaclab.utils import configclass
 from apprentice.tasks.hands_cfg import Ranges, box, observed
 from apprentice.tasks.hands_env import object_state
 from apprentice.tasks.mimic import subtask, together
+from apprentice.tasks.tabletop.bodies import firm
 from apprentice.tasks.two_arms.config.franka import LIFT_TASK_ID
 from apprentice.tasks.two_arms.env_cfg import ACROSS_RAD, TwoArmsPolicyCfg, TwoArmsSceneCfg, TwoArmsTaskCfg
 from apprentice.tasks.two_arms.mdp import conditions
@@ -33,7 +34,7 @@ VARIANTS: dict[str, dict[str, Ranges]] = {
 class LiftSceneCfg(TwoArmsSceneCfg):
     """Two arms and a tray."""
 
-    tray = box("tray", TRAY_M, 0.25, (0.2, 0.4, 0.7), yaw_rad=ACROSS_RAD)
+    tray = firm(box("tray", TRAY_M, 0.25, (0.2, 0.4, 0.7), yaw_rad=ACROSS_RAD))
 
 
 @configclass
