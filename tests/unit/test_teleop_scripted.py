@@ -254,6 +254,27 @@ def test_a_hand_tips_about_its_own_x_axis_and_comes_upright_again(seed):
     assert abs(world.hand[2, 0]) < 0.02, "its x axis stays level"
 
 
+@pytest.mark.parametrize("at_ease", [False, True])
+def test_a_hand_presents_what_it_holds_as_it_was_held_at_first_or_as_it_took_it(at_ease):
+    world = World(0)
+    world.cubes["b"][:3, :3] = Rotation.from_euler("z", 0.6).as_matrix()
+    waypoints = (
+        Waypoint(about="b", height_m=0.1, closed=False),
+        Waypoint(about="b", height_m=0.0, closed=False, careful=True),
+        Waypoint(about=None, height_m=0.0, closed=True),
+        Waypoint(about=None, height_m=0.0, place_m=(0.4, 0.0, 0.3), closed=True, careful=True, at_ease=at_ease),
+    )
+    way = Oracle(eef="arm", stages=(Stage(waypoints=waypoints),))
+    operator = ScriptedOperator(way, control_hz=HZ, seed=0, symmetry={"b": 4}, cfg=ScriptedCfg(miss_chance=0.0))
+    for tick in range(600):
+        operator.advance(tick / HZ, world.view())
+        world.step(operator.latest().hands["arm"])
+        if operator.done:
+            break
+    assert operator.done
+    assert np.arctan2(world.hand[1, 0], world.hand[0, 0]) == pytest.approx(0.0 if at_ease else 0.6, abs=0.15)
+
+
 def fit(seed, lean_rad=0.0, shove=None, cfg=None):
     """Bring the lower end of "b" to 10 cm above "a", and let it down to 4 cm; "b" leans in the hand."""
     tip = np.array((0.0, 0.0, -0.05))

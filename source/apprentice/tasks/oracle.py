@@ -49,6 +49,8 @@ class Waypoint:
     """Point of the object to go to, in the object's frame: for long ones (m)."""
     place_m: tuple[float, float, float] | None = None
     """Place in the environment to go to, rather than an object (m)."""
+    at_ease: bool = False
+    """Whether the hand turns there to how it was held at first, so that another can take what it brings."""
     held_at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Point at which what the gripper brings is held, in its frame (m)."""
     tip_m: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -85,6 +85,7 @@ def _give() -> Stage:
             place_m=MEETING_M,
             closed=True,
             careful=True,
+            at_ease=True,
             brings="stick",
             held_at_m=spot,
             says="presented",

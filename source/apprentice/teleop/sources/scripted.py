@@ -232,7 +232,7 @@ class ScriptedOperator:
             self._aim, self._pause_s = np.zeros(3), 0.0
         grasps = waypoint.careful and not waypoint.closed and self._closes_next()
         missed = grasps and rng.random() < cfg.miss_chance
-        self._yaw_goal = self._yaw(hand)
+        self._yaw_goal = self._home_yaw if waypoint.at_ease else self._yaw(hand)
         self._tipped = waypoint.tipped_rad
         if waypoint.about is not None:
             beside = bool(waypoint.brings) and any(waypoint.off_m)
