@@ -67,6 +67,21 @@ def test_demos_succeed_and_hold_and_end_there(session, recorded):
         assert not held[-11]
 
 
+def test_a_simulation_that_diverges_ends_its_episode_and_no_other(session, monkeypatch):
+    step, steps = session.step, itertools.count()
+
+    def diverging(*args):
+        step(*args)
+        if next(steps) == 30:
+            session.move_object("cube_2", [1], poses=torch.full((1, 7), torch.nan))
+
+    monkeypatch.setattr(session, "step", diverging)
+    seeds = iter((20, 21, 22, 23))
+    ended = list(EpisodeLoop(session, scripted_operators(session), CFG).run(lambda: next(seeds, None)))
+    assert (ended[0].seed, ended[0].saved, len(ended[0].tree["actions"])) == (21, False, 31)
+    assert sorted((one.seed, one.success) for one in ended[1:]) == [(20, True), (22, True), (23, True)]
+
+
 def test_demos_say_where_they_come_from(recorded):
     with DemoFile(recorded) as file:
         assert file.meta["subtasks"]["franka"][0] == {

@@ -62,6 +62,7 @@ def test_success_that_holds_saves_and_time_running_out_discards():
     assert recording is State.RECORDING
     assert after(recording, Signal.HELD) is State.SAVED
     assert after(recording, Signal.TIMEOUT) is State.DISCARDED
+    assert after(recording, Signal.DIVERGED) is State.DISCARDED
 
 
 def test_operators_commands_are_signals_of_the_same_name():

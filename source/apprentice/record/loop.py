@@ -267,7 +267,9 @@ class EpisodeLoop:
         actions, grippers = self._actions(frames)
         rows = rows_before_step(session, actions)
         session.step(actions, recording)
-        self._buffer.add(rows | rows_after_step(session), recording)
+        after_step = rows_after_step(session)
+        self._buffer.add(rows | after_step, recording)
+        sound = _finite(after_step)
         success = session.success()
         signals = {name: rows[path] for name in self._subtasks if (path := f"{_SIGNAL_ROWS}/{name}") in rows}
         for env_id in ids:
@@ -277,7 +279,9 @@ class EpisodeLoop:
                     slot.done[name] = step - 1
             slot.grips = {name: 0.5 - 0.5 * float(command[env_id, 0]) for name, command in grippers.items()}
             slot.held = slot.held + 1 if success[env_id] else 0
-            if slot.held >= self._cfg.held_steps:
+            if not sound[env_id]:
+                slot.state = after(slot.state, Signal.DIVERGED)
+            elif slot.held >= self._cfg.held_steps:
                 slot.state = after(slot.state, Signal.HELD)
             elif step >= self._longest:
                 slot.state = after(slot.state, Signal.TIMEOUT)
@@ -331,6 +335,11 @@ def _lost(slot: Slot, frame: TeleopFrame | None, now: float) -> str:
         named = "; ".join(f"{status.name}: {status.detail or 'not connected'}" for status in missing)
         return named or ("no device can be heard" if frame is None else f"nothing was heard for {age:.1f} s")
     return slot.guard.problem(frame) or ""
+
+
+def _finite(rows: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """In which environments all rows are numbers. Shape (N,), bool."""
+    return torch.stack([values.isfinite().flatten(1).all(1) for values in rows.values()]).all(0).cpu()
 
 
 def _base_velocities(frames: Iterable[TeleopFrame | None]) -> torch.Tensor:

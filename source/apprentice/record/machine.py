@@ -42,6 +42,8 @@ class Signal(StrEnum):
     """Success has held long enough."""
     TIMEOUT = "timeout"
     """The episode took too long."""
+    DIVERGED = "diverged"
+    """The simulation came to numbers that are none."""
     NEXT = "next"
     """The environment was reset for another episode."""
 
@@ -62,6 +64,7 @@ TRANSITIONS: dict[State, dict[Signal, State]] = {
         Signal.HELD: State.SAVED,
         Signal.DISCARD: State.DISCARDED,
         Signal.TIMEOUT: State.DISCARDED,
+        Signal.DIVERGED: State.DISCARDED,
     },
     State.PAUSED: {
         Signal.START: State.RECORDING,
